@@ -1,0 +1,170 @@
+# InferPipe.  `make run` shows it, `make test` proves it, `make lint` keeps it in shape.
+#
+#   make all              library and binary in build/
+#   make run              install what is missing, build, run the demo (DEMO=only, DEMO=0)
+#   make test T=pattern   all tests, or those whose path contains the pattern
+#   make lint format coverage install clean
+#
+# Variables: SAN=address,undefined (or thread) and COVERAGE=1 build in folders of their own;
+# V=1 shows each command and all output of the tests; PREFIX and DESTDIR say where to install.
+# Asserts stay in every build: they hold the invariants, see CONTRIBUTING.md.
+
+VERSION := 0.1.0
+SOVERSION := 0
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+Q := $(if $(V),,@)
+comma := ,
+
+BUILD := build$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(COVERAGE),-cov)
+BUILD_COV := build$(if $(SAN),-$(subst $(comma),-,$(SAN)))-cov
+export BUILD V SAN COVERAGE T KINDS
+
+# Compiling ---------------------------------------------------------------------------------------
+
+LIB_PKGS := libpq libuv libcjson openssl
+PKG_CFLAGS := $(shell pkg-config --cflags $(LIB_PKGS) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(LIB_PKGS) 2>/dev/null) -lpthread -lm
+
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror
+HARDENING := -fstack-protector-strong -fstack-clash-protection -fcf-protection
+# Fortified sources need the optimiser and hide what the sanitizers would see: release only.
+RELEASE := -O2 -D_FORTIFY_SOURCE=3
+MODE := $(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all)
+MODE += $(if $(COVERAGE),$(if $(SAN),,-O0) --coverage -fprofile-update=atomic)
+MODE += $(if $(SAN)$(COVERAGE),,$(RELEASE))
+
+CFLAGS ?= -g
+OBJCOPY ?= objcopy
+FLAGS = -std=gnu17 $(CFLAGS) $(MODE) $(WARNINGS) $(HARDENING) -MMD -MP
+LIB_FLAGS = $(FLAGS) -Iinclude -Isrc -fPIC -fvisibility=hidden $(PKG_CFLAGS)
+# Examples see what a user sees: the public header and libpq's.
+USER_FLAGS = $(FLAGS) -Iinclude -fPIE $(PKG_CFLAGS)
+TEST_FLAGS = $(FLAGS) -Iinclude -Isrc -Itests -fPIE $(PKG_CFLAGS)
+LDFLAGS += $(MODE) -Wl,-z,relro,-z,now
+
+# Sources and products ----------------------------------------------------------------------------
+
+MAIN := $(wildcard src/app/main.c)
+LIB_SRC := $(filter-out $(MAIN),$(wildcard src/*/*.c))
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(BUILD)/gen/migrations.o
+MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
+EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
+# Helpers, built and not run by themselves: tests/lib, tests/programs, what has no test_ in front.
+TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c tests/integration/*.c tests/fault/*.c))
+PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/programs/*.c))
+TEST_LIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/lib/*.c))
+CHOSEN_TESTS := $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$t),$t)),$(TESTS))
+
+BINARY := $(MAIN:src/app/main.c=$(BUILD)/inferpipe)
+SHARED := $(BUILD)/libinferpipe.so.$(VERSION)
+STATIC := $(BUILD)/libinferpipe.a
+INTERNAL := $(BUILD)/libinferpipe-internal.a
+
+.PHONY: all run test tests lint format coverage install clean
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: $(SHARED) $(STATIC) $(BINARY) $(EXAMPLES)
+tests: all $(CHOSEN_TESTS) $(PROGRAMS)
+
+run:
+	$(Q)scripts/deps run
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
+	$(Q)scripts/demo
+
+test:
+	$(Q)scripts/deps run test
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) tests
+	$(Q)scripts/testdb scripts/run-tests
+
+# The C tests alone: what psql and the shell do is not measured.  With SAN also a sanitizer's run.
+coverage:
+	$(Q)scripts/deps run test coverage
+	$(Q)find $(BUILD_COV) -name '*.gcda' -delete 2>/dev/null || true
+	$(Q)$(MAKE) --no-print-directory test COVERAGE=1 KINDS="unit integration fault"
+	$(Q)scripts/coverage $(BUILD_COV)
+
+lint:
+	$(Q)scripts/deps run lint
+	$(Q)scripts/lint/run
+
+format:
+	$(Q)clang-format -i $(wildcard include/*.h src/*/*.[ch] tests/*/*.[ch] examples/*.c)
+
+clean:
+	rm -rf build build-*
+
+# Rules -------------------------------------------------------------------------------------------
+
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@)
+
+$(BUILD)/src/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(LIB_FLAGS) -c $< -o $@
+
+$(BUILD)/gen/migrations.c: scripts/embed $(MIGRATIONS) $(wildcard sql/schema/*.sql)
+	@mkdir -p $(@D)
+	$(call say,EMBED)
+	$(Q)scripts/embed $(MIGRATIONS) > $@
+
+$(BUILD)/gen/%.o: $(BUILD)/gen/%.c
+	$(Q)$(CC) $(LIB_FLAGS) -c $< -o $@
+
+$(INTERNAL): $(LIB_OBJ)
+	$(call say,AR)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# One relocatable object whose internal names are local: a host may define its own log_emit.
+$(STATIC): $(LIB_OBJ)
+	$(call say,AR)
+	$(Q)$(LD) -r $^ -o $(BUILD)/libinferpipe.o
+	$(Q)$(OBJCOPY) --localize-hidden $(BUILD)/libinferpipe.o
+	$(Q)rm -f $@ && $(AR) rcs $@ $(BUILD)/libinferpipe.o
+
+$(SHARED): $(LIB_OBJ) src/app/libinferpipe.map
+	$(call say,LD)
+	$(Q)$(CC) -shared $(LDFLAGS) -Wl,-soname,libinferpipe.so.$(SOVERSION) \
+	    -Wl,--version-script=src/app/libinferpipe.map $(LIB_OBJ) $(PKG_LIBS) -o $@
+	$(Q)ln -sf libinferpipe.so.$(VERSION) $(BUILD)/libinferpipe.so.$(SOVERSION)
+	$(Q)ln -sf libinferpipe.so.$(SOVERSION) $(BUILD)/libinferpipe.so
+
+$(BINARY): $(BUILD)/src/app/main.o $(INTERNAL)
+	$(call say,LD)
+	$(Q)$(CC) -pie $(LDFLAGS) $^ $(PKG_LIBS) -o $@
+
+$(BUILD)/examples/%: examples/%.c $(STATIC)
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(USER_FLAGS) -pie $(LDFLAGS) $< $(STATIC) $(PKG_LIBS) -o $@
+
+$(BUILD)/tests/lib/%.o: tests/lib/%.c
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(TEST_FLAGS) -c $< -o $@
+
+$(BUILD)/tests/lib.a: $(TEST_LIB_OBJ)
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(TESTS) $(PROGRAMS): $(BUILD)/%: %.c $(BUILD)/tests/lib.a $(INTERNAL)
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(TEST_FLAGS) -pie $(LDFLAGS) $< $(BUILD)/tests/lib.a $(INTERNAL) \
+	    -lcmocka $(PKG_LIBS) -o $@
+
+# Installing --------------------------------------------------------------------------------------
+
+install: all
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include lib/pkgconfig share/doc/inferpipe)
+	install -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 include/inferpipe.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 $(STATIC) $(SHARED) $(DESTDIR)$(PREFIX)/lib
+	cp -P $(BUILD)/libinferpipe.so $(BUILD)/libinferpipe.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' src/app/libinferpipe.pc.in \
+	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/libinferpipe.pc
+	install -m 644 LICENSE README.md CHANGELOG.md $(DESTDIR)$(PREFIX)/share/doc/inferpipe
+
+-include $(LIB_OBJ:.o=.d) $(TEST_LIB_OBJ:.o=.d) $(addsuffix .d,$(EXAMPLES) $(TESTS) $(PROGRAMS))
+-include $(BUILD)/src/app/main.d
