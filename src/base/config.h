@@ -1,0 +1,126 @@
+/*
+ * base/config.h - every option and every limit of the runtime, in one table.
+ *
+ * A value comes from the flag, else the environment, else the file (--config or INFERPIPE_CONFIG:
+ * lines "name = value", # comments), else the default.  For CONFIG_SECRET also from a file named by
+ * the variable with _FILE behind it.  An empty variable counts as not set.  An unknown name in the
+ * file is an error.  Values outside min..max are errors that name the option, the value and the
+ * range.
+ * docs/configuration.md lists the same table; make lint compares them.
+ */
+#ifndef BASE_CONFIG_H
+#define BASE_CONFIG_H
+
+#include "base/base.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum config_type {
+    CONFIG_INT,
+    CONFIG_DURATION,
+    CONFIG_SIZE,
+    CONFIG_TEXT,
+    CONFIG_SECRET,
+    CONFIG_BOOL
+};
+
+/* id, flag, environment, type, default, minimum, maximum, doc */
+#define CONFIG_MAP(X)                                                                              \
+    X(DATABASE_URL, "database-url", "DATABASE_URL", CONFIG_SECRET, "", 0, 4096,                    \
+      "PostgreSQL connection string; empty: PGHOST, PGPORT, PGDATABASE, PGUSER")                   \
+    X(WORKSPACE, "workspace", "INFERPIPE_WORKSPACE", CONFIG_TEXT, "default", 1, 63,                \
+      "workspace that commands act in and workers serve")                                          \
+    X(PROCESSES, "processes", "INFERPIPE_PROCESSES", CONFIG_INT, "1", 1, 256,                      \
+      "worker processes that one command runs and watches")                                        \
+    X(SLOTS, "slots", "INFERPIPE_SLOTS", CONFIG_INT, "1000", 1, 100000,                            \
+      "executions in memory at once, a process")                                                   \
+    X(THREADS, "threads", "INFERPIPE_THREADS", CONFIG_INT, "16", 1, 512,                           \
+      "threads for steps that may block, a process")                                               \
+    X(CONNECTIONS, "connections", "INFERPIPE_CONNECTIONS", CONFIG_INT, "3", 1, 64,                 \
+      "database connections for claims and commits, a process, beside the control connection")     \
+    X(TX_CONNECTIONS, "tx-connections", "INFERPIPE_TX_CONNECTIONS", CONFIG_INT, "8", 1, 256,       \
+      "database connections for transactional steps, a process, opened when needed")               \
+    X(DB_QUEUE, "db-queue", "INFERPIPE_DB_QUEUE", CONFIG_INT, "10000", 10, 1000000,                \
+      "statements that may wait for a connection, a process")                                      \
+    X(CLAIM_BATCH, "claim-batch", "INFERPIPE_CLAIM_BATCH", CONFIG_INT, "100", 1, 1000,             \
+      "executions taken by one claim")                                                             \
+    X(FLUSH_BATCH, "flush-batch", "INFERPIPE_FLUSH_BATCH", CONFIG_INT, "500", 1, 5000,             \
+      "executions written by one commit")                                                          \
+    X(LEASE, "lease", "INFERPIPE_LEASE", CONFIG_DURATION, "10s", 1000, 600000,                     \
+      "how long a silent worker keeps its executions")                                             \
+    X(TICK, "tick", "INFERPIPE_TICK", CONFIG_DURATION, "600ms", 50, 60000,                         \
+      "heartbeat, look at the other workers, due check; at most a quarter of the lease")           \
+    X(DRAIN, "drain", "INFERPIPE_DRAIN", CONFIG_DURATION, "30s", 0, 3600000,                       \
+      "time that running steps get after SIGTERM before they are handed back")                     \
+    X(LISTEN, "listen", "INFERPIPE_LISTEN", CONFIG_BOOL, "on", 0, 1,                               \
+      "wake up by NOTIFY; off for poolers in transaction mode")                                    \
+    X(PREPARE, "prepare", "INFERPIPE_PREPARE", CONFIG_BOOL, "on", 0, 1,                            \
+      "use prepared statements; off for poolers without them")                                     \
+    X(CRASH_LIMIT, "crash-limit", "INFERPIPE_CRASH_LIMIT", CONFIG_INT, "5", 1, 1000,               \
+      "take-overs without progress before an execution runs alone and then fails")                 \
+    X(PAYLOAD_INLINE, "payload-inline", "INFERPIPE_PAYLOAD_INLINE", CONFIG_SIZE, "32KiB", 0,       \
+      1048576, "payloads up to this size stay in the row")                                         \
+    X(PAYLOAD_MAX, "payload-max", "INFERPIPE_PAYLOAD_MAX", CONFIG_SIZE, "4MiB", 1024, 67108864,    \
+      "largest input, message or result")                                                          \
+    X(RUN_MEMORY, "run-memory", "INFERPIPE_RUN_MEMORY", CONFIG_SIZE, "128MiB", 65536, 4294967296,  \
+      "memory for one execution's input and journal")                                              \
+    X(JOURNAL_PAGE, "journal-page", "INFERPIPE_JOURNAL_PAGE", CONFIG_INT, "1000", 1, 100000,       \
+      "journal rows read by one statement")                                                        \
+    X(JOURNAL_MAX, "journal-max", "INFERPIPE_JOURNAL_MAX", CONFIG_INT, "100000", 10, 10000000,     \
+      "journal rows of one execution")                                                             \
+    X(IDEMPOTENCY_TTL, "idempotency-ttl", "INFERPIPE_IDEMPOTENCY_TTL", CONFIG_DURATION, "24h",     \
+      60000, 31536000000, "how long a start's idempotency key is remembered")                      \
+    X(CONNECT_TIMEOUT, "connect-timeout", "INFERPIPE_CONNECT_TIMEOUT", CONFIG_DURATION, "10s",     \
+      100, 600000, "to reach the database")                                                        \
+    X(STATEMENT_TIMEOUT, "statement-timeout", "INFERPIPE_STATEMENT_TIMEOUT", CONFIG_DURATION,      \
+      "10s", 100, 3600000, "one statement of the runtime")                                         \
+    X(LOG_LEVEL, "log-level", "INFERPIPE_LOG_LEVEL", CONFIG_TEXT, "info", 1, 8,                    \
+      "debug, info, warn, error or off")                                                           \
+    X(LOG_FORMAT, "log-format", "INFERPIPE_LOG_FORMAT", CONFIG_TEXT, "logfmt", 1, 8,               \
+      "logfmt or json")                                                                            \
+    X(DATA_DIR, "data", "INFERPIPE_DATA", CONFIG_TEXT, ".inferpipe", 1, 80,                        \
+      "folder of dev's private PostgreSQL")
+
+#define CONFIG_ENUM(id, flag, env, type, def, min, max, doc) CONFIG_##id,
+enum config_id { CONFIG_MAP(CONFIG_ENUM) CONFIG_COUNT };
+#undef CONFIG_ENUM
+
+struct config_option {
+    const char *flag; /* without the dashes */
+    const char *env;
+    enum config_type type;
+    const char *def;
+    int64_t min, max; /* of a number; of the length of a text */
+    const char *doc;
+};
+
+enum config_source { CONFIG_FROM_DEFAULT, CONFIG_FROM_FILE, CONFIG_FROM_ENV, CONFIG_FROM_FLAG };
+
+struct config {
+    struct {
+        char *text;  /* owned */
+        int64_t num; /* of a number, duration (ms), size (bytes) or bool */
+        enum config_source source;
+    } values[CONFIG_COUNT];
+};
+
+const struct config_option *config_option(enum config_id id);
+/* By flag name without dashes, or -1. */
+int config_find(const char *flag);
+
+/* Takes all defaults. */
+int config_init(struct config *c, struct err *e) MUSTCHECK;
+void config_release(struct config *c);
+/* Sets one value, if it comes from no weaker source than the present one. */
+int config_set(struct config *c, enum config_id id, const char *text, enum config_source source,
+               struct err *e) MUSTCHECK;
+int config_load_env(struct config *c, struct err *e) MUSTCHECK;
+int config_load_file(struct config *c, const char *path, struct err *e) MUSTCHECK;
+/* Rules between options: tick at most a quarter of the lease, inline not over the payload limit. */
+int config_check(const struct config *c, struct err *e) MUSTCHECK;
+int64_t config_int(const struct config *c, enum config_id id);
+const char *config_text(const struct config *c, enum config_id id);
+
+#endif
