@@ -1,0 +1,85 @@
+-- Gives up to p_limit due executions to a worker. The probes (lane, shard, priority, watermark) are
+-- made in the order given, each in the order of ready_at, until the limit is reached.
+--
+-- The shape of the UPDATE matters: the sub-select in ARRAY() walks the due index and locks at most
+-- what it takes, skipping what others hold; a join there becomes a hash over the whole table under
+-- a generic plan, and a second `owner = 0` outside would let the planner walk all of the due index.
+-- The row's input comes by a sub-select that cannot be turned round either (flush.sql). v_now is a
+-- variable because a volatile call cannot bound an index scan. The watermark spares the walk over
+-- dead index entries at the head of the range.
+--
+-- An empty poll writes nothing and locks nothing. Before the first row is taken the worker's row is
+-- locked and must be alive: a reaper that marks this worker either waits for us, and then releases
+-- what we took, or was first, and we raise IP001.
+--
+-- What was recorded before is read by another statement (journal): its later snapshot sees all that
+-- the last owner committed.  Lock order: worker row, then run rows.
+create function inferpipe.claim(
+  p_worker int8, p_lane int4[], p_shard int2[], p_prio int2[], p_from timestamptz[], p_limit int4)
+returns table (
+  exec_id int8, fence int4, lane int4, shard int2, prio int2, ready_at timestamptz, flags int2,
+  crashes int2, has_journal bool, deadline timestamptz, created_at timestamptz, seed int8,
+  input bytea, now timestamptz)
+language plpgsql volatile rows 50
+as $$
+#variable_conflict use_column
+declare
+  c_running constant int2 := 1;
+  v_now timestamptz := inferpipe.clock();
+  v_left int4 := p_limit;
+  v_locked bool := false;
+  v_taken int4;
+begin
+  for i in 1 .. coalesce(cardinality(p_lane), 0) loop
+    exit when v_left <= 0;
+    perform from inferpipe._inferpipe_runs q
+    where q.lane = p_lane[i] and q.shard = p_shard[i] and q.prio = p_prio[i] and q.owner = 0
+      and q.ready_at >= p_from[i] and q.ready_at <= v_now
+    limit 1;
+    continue when not found;
+    if not v_locked then
+      perform inferpipe.worker_lock(p_worker);
+      v_locked := true;
+    end if;
+    return query
+    with taken as (
+      update inferpipe._inferpipe_runs r
+      set owner = p_worker, fence = r.fence + 1, state = c_running, wait_key = 0
+      where r.exec_id = any (array(
+        select q.exec_id from inferpipe._inferpipe_runs q
+        where q.lane = p_lane[i] and q.shard = p_shard[i] and q.prio = p_prio[i] and q.owner = 0
+          and q.ready_at >= p_from[i] and q.ready_at <= v_now
+        order by q.lane, q.shard, q.prio, q.ready_at
+        limit v_left
+        for no key update skip locked))
+      returning r.exec_id, r.fence, r.lane, r.shard, r.prio, r.ready_at, r.flags, r.crashes,
+        r.has_journal, r.deadline)
+    select t.exec_id, t.fence, t.lane, t.shard, t.prio, t.ready_at, t.flags, t.crashes,
+      t.has_journal, t.deadline, e.created_at, e.seed,
+      case e.codec when 0 then e.input else (
+        select p.data from inferpipe._inferpipe_payloads p
+        where p.exec_id = e.exec_id and p.hash = e.input) end,
+      v_now
+    from taken t
+    cross join lateral (
+      select x.exec_id, x.created_at, x.seed, x.codec, x.input
+      from inferpipe._inferpipe_executions x where x.exec_id = t.exec_id limit 1) e;
+    get diagnostics v_taken = row_count;
+    v_left := v_left - v_taken;
+  end loop;
+end
+$$;
+
+-- Locks the row of a worker that is about to get executions; IP001 when it is not alive.
+create function inferpipe.worker_lock(p_worker int8)
+returns void language plpgsql volatile
+as $$
+begin
+  perform from inferpipe._inferpipe_workers w
+  where w.worker_id = p_worker and w.state = 0
+  for no key update;
+  if not found then
+    raise exception 'the lease of worker % is lost', p_worker using errcode = 'IP001';
+  end if;
+end
+$$;

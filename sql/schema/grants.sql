@@ -1,0 +1,36 @@
+-- Who may do what.  Everything belongs to the user that migrates; PUBLIC gets nothing.
+--
+-- inferpipe_worker has rights on the tables that the functions touch, because the hot functions run
+-- with the rights of who calls them: changing roles inside costs time on each call. Partitions need
+-- no grants: access goes through their parents.
+revoke all on schema inferpipe from public;
+revoke all on all tables in schema inferpipe from public;
+revoke all on all sequences in schema inferpipe from public;
+revoke all on all functions in schema inferpipe from public;
+
+grant usage on schema inferpipe to inferpipe_owner, inferpipe_worker, inferpipe_reader;
+
+grant all on all tables in schema inferpipe to inferpipe_owner;
+grant all on all sequences in schema inferpipe to inferpipe_owner;
+grant execute on all functions in schema inferpipe to inferpipe_owner, inferpipe_worker;
+
+grant select on all tables in schema inferpipe to inferpipe_worker;
+grant usage on all sequences in schema inferpipe to inferpipe_worker;
+grant insert, update on
+  inferpipe._inferpipe_workflows, inferpipe._inferpipe_queues, inferpipe._inferpipe_lanes,
+  inferpipe._inferpipe_workers, inferpipe._inferpipe_idempotency, inferpipe._inferpipe_executions
+  to inferpipe_worker;
+grant insert, update, delete on
+  inferpipe._inferpipe_runs, inferpipe._inferpipe_cancels, inferpipe._inferpipe_results,
+  inferpipe._inferpipe_steps, inferpipe._inferpipe_attempts, inferpipe._inferpipe_messages
+  to inferpipe_worker;
+grant insert on inferpipe._inferpipe_payloads to inferpipe_worker;
+
+grant select on
+  inferpipe.executions, inferpipe.steps, inferpipe.messages, inferpipe.workers, inferpipe.queues
+  to inferpipe_reader;
+-- The views use these with the rights of who asks.
+grant execute on function
+  inferpipe.id_text, inferpipe.id_parse, inferpipe.status_text, inferpipe.waiting_text,
+  inferpipe.kind_text, inferpipe.step_status_text
+  to inferpipe_reader;

@@ -1,0 +1,146 @@
+-- What readers see: names instead of numbers, texts instead of codes, payloads as json.
+--
+-- Each view shows the rows of the workspaces that the asking role may see. security_barrier keeps a
+-- cheap function in the reader's own WHERE from looking at the others first; ids and texts compare
+-- by leakproof operators, so a look-up by exec_id or workspace still uses the index.
+--
+-- For single executions and small sets.  Lists over everything start from runs or results
+-- (src/store/statements.c).
+
+-- The workspaces that the asking role may see: members of inferpipe_worker and inferpipe_owner, the
+-- owner of this view and superusers see all; others what _inferpipe_readers gives to a role they
+-- have.
+create view inferpipe._inferpipe_visible with (security_barrier) as
+select w.workspace_id, w.slug
+from inferpipe._inferpipe_workspaces w
+where pg_catalog.pg_has_role(current_user, 'inferpipe_worker', 'member')
+  or pg_catalog.pg_has_role(current_user, 'inferpipe_owner', 'member')
+  or current_user = (
+    select t.tableowner from pg_catalog.pg_tables t
+    where t.schemaname = 'inferpipe' and t.tablename = '_inferpipe_workspaces')
+  or exists (
+    select from inferpipe._inferpipe_readers r
+    join pg_catalog.pg_roles g on g.rolname = r.role
+    where r.workspace_id = w.workspace_id
+      and pg_catalog.pg_has_role(current_user, g.oid, 'member'));
+
+create view inferpipe.executions with (security_barrier) as
+select
+  inferpipe.id_text(e.exec_id) as id,
+  w.name as workflow,
+  w.version,
+  q.name as queue,
+  inferpipe.status_text(f.status, r.owner, r.fence) as status,
+  inferpipe.waiting_text(r.state) as waiting_for,
+  e.prio as priority,
+  pg_catalog.convert_from(case e.codec when 0 then e.input else (
+    select p.data from inferpipe._inferpipe_payloads p
+    where p.exec_id = e.exec_id and p.hash = e.input) end, 'UTF8')::json as input,
+  pg_catalog.convert_from(case f.codec when 0 then f.output else (
+    select p.data from inferpipe._inferpipe_payloads p
+    where p.exec_id = f.exec_id and p.hash = f.output) end, 'UTF8')::json as output,
+  f.error_code,
+  f.error,
+  e.metadata,
+  e.traceparent,
+  e.created_at,
+  r.ready_at,
+  f.finished_at,
+  coalesce(r.deadline, e.deadline) as deadline,
+  nullif(r.owner, 0) as worker_id,
+  r.fence as claims,
+  r.crashes,
+  r.flags & 1 <> 0 as cancel_requested,
+  e.exec_id,
+  v.slug as workspace
+from inferpipe._inferpipe_executions e
+join inferpipe._inferpipe_visible v on v.workspace_id = e.workspace_id
+join inferpipe._inferpipe_lanes l on l.lane_id = e.lane
+join inferpipe._inferpipe_workflows w on w.workflow_id = l.workflow_id
+join inferpipe._inferpipe_queues q on q.queue_id = l.queue_id
+left join inferpipe._inferpipe_runs r on r.exec_id = e.exec_id
+left join inferpipe._inferpipe_results f on f.exec_id = e.exec_id;
+
+-- The journal; the intents of waits are left out, waiting_for and ready_at of the execution tell
+-- them.
+create view inferpipe.steps with (security_barrier) as
+select
+  inferpipe.id_text(s.exec_id) as id,
+  s.seq,
+  s.name,
+  inferpipe.kind_text(s.kind) as kind,
+  inferpipe.step_status_text(s.status) as status,
+  s.attempts,
+  pg_catalog.convert_from(case s.codec when 0 then s.result else (
+    select p.data from inferpipe._inferpipe_payloads p
+    where p.exec_id = s.exec_id and p.hash = s.result) end, 'UTF8')::json as result,
+  s.error_code,
+  s.error,
+  s.done_at,
+  s.wake_at,
+  s.took_us,
+  s.exec_id,
+  v.slug as workspace
+from inferpipe._inferpipe_steps s
+join inferpipe._inferpipe_executions e on e.exec_id = s.exec_id
+join inferpipe._inferpipe_visible v on v.workspace_id = e.workspace_id
+where s.kind <> 9;
+
+-- Messages that no wait has taken yet.
+create view inferpipe.messages with (security_barrier) as
+select
+  inferpipe.id_text(m.exec_id) as id,
+  m.name,
+  pg_catalog.convert_from(case m.codec when 0 then m.payload else (
+    select p.data from inferpipe._inferpipe_payloads p
+    where p.exec_id = m.exec_id and p.hash = m.payload) end, 'UTF8')::json as message,
+  m.created_at,
+  m.exec_id,
+  v.slug as workspace
+from inferpipe._inferpipe_messages m
+join inferpipe._inferpipe_executions e on e.exec_id = m.exec_id
+join inferpipe._inferpipe_visible v on v.workspace_id = e.workspace_id
+where m.name_key <> 0;
+
+create view inferpipe.workers with (security_barrier) as
+select
+  w.worker_id,
+  case w.state when 0 then 'alive' when 1 then 'dead' else 'gone' end as state,
+  w.host,
+  w.pid,
+  w.program,
+  w.version,
+  w.died_of,
+  w.started_at,
+  w.seen_at,
+  w.expires_at,
+  w.hungry,
+  coalesce(h.runs, 0) as executions,
+  v.slug as workspace
+from inferpipe._inferpipe_workers w
+join inferpipe._inferpipe_visible v on v.workspace_id = w.workspace_id
+left join (
+  select r.owner, count(*) as runs
+  from inferpipe._inferpipe_runs r where r.owner <> 0 group by r.owner) h on h.owner = w.worker_id;
+
+create view inferpipe.queues with (security_barrier) as
+select
+  q.name,
+  q.paused,
+  coalesce(c.ready, 0) as ready,
+  coalesce(c.running, 0) as running,
+  coalesce(c.waiting, 0) as waiting,
+  c.oldest_ready_at,
+  q.created_at,
+  v.slug as workspace
+from inferpipe._inferpipe_queues q
+join inferpipe._inferpipe_visible v on v.workspace_id = q.workspace_id
+left join (
+  select l.queue_id,
+    count(*) filter (where r.state = 0) as ready,
+    count(*) filter (where r.state = 1) as running,
+    count(*) filter (where r.state not in (0, 1)) as waiting,
+    min(r.ready_at) filter (where r.state = 0) as oldest_ready_at
+  from inferpipe._inferpipe_runs r
+  join inferpipe._inferpipe_lanes l on l.lane_id = r.lane
+  group by l.queue_id) c on c.queue_id = q.queue_id;
