@@ -1,0 +1,57 @@
+/*
+ * store/client.h - what callers do to executions, over a blocking connection: the client half of
+ * the library and the command line.  One thread at a time.  Every call names the workspace; an
+ * object of another one is IFP_ENOTFOUND.  Inputs are checked here (names, ranges, JSON, size)
+ * before anything is sent; errors name the field and the rule.
+ */
+#ifndef STORE_CLIENT_H
+#define STORE_CLIENT_H
+
+#include "base/base.h"
+#include "base/err.h"
+#include "pg/pgsync.h"
+
+#include <inferpipe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct client_limits {
+    int64_t payload_max, payload_inline, idempotency_ttl_ms;
+};
+
+struct client {
+    struct pgsync *db; /* owned; opened on first use */
+    struct pgsync_options db_options;
+    char *conninfo;       /* owned */
+    char *workspace;      /* owned slug */
+    int32_t workspace_id; /* 0: not looked up yet */
+    bool checked;         /* the schema behind this connection was found to fit */
+    struct client_limits limits;
+};
+
+int client_open(struct client *c, const char *conninfo, const char *workspace,
+                const struct client_limits *limits, struct err *e) MUSTCHECK;
+void client_release(struct client *c);
+/* Connects if need be, checks that the schema is there and neither older nor newer than this binary
+ * (IFP_ESCHEMA), and finds the workspace (IFP_ENOTFOUND). */
+int client_ready(struct client *c, struct err *e) MUSTCHECK;
+
+/* *ret_created is false when the idempotency key had started it before. */
+int client_start(struct client *c, const char *workflow, const char *input, size_t len,
+                 const ifp_start_options *o, int64_t *ret_id, bool *ret_created,
+                 struct err *e) MUSTCHECK;
+int client_send(struct client *c, int64_t id, const char *name, const char *json, size_t len,
+                const char *dedupe, bool *ret_new, struct err *e) MUSTCHECK;
+/* *ret_now: it ended at once; else its worker was asked. */
+int client_cancel(struct client *c, int64_t id, bool force, bool *ret_now, struct err *e) MUSTCHECK;
+int client_retry(struct client *c, int64_t id, struct err *e) MUSTCHECK;
+/* Fills `ret`, to be released by ifp_execution_release; input too when ret_input is not NULL. */
+int client_get(struct client *c, int64_t id, ifp_execution *ret, char **ret_input,
+               struct err *e) MUSTCHECK;
+
+/* Checks shared with the engine and the command line. */
+int client_check_slug(const char *field, const char *text, struct err *e) MUSTCHECK;
+int client_check_name(const char *field, const char *text,
+                      struct err *e) MUSTCHECK; /* 1..200 bytes */
+
+#endif

@@ -1,0 +1,210 @@
+/*
+ * store/statements.c - the table.  One function of schema `inferpipe` each, but for the listings:
+ * those are plain reads, and start from the table whose index has the order asked for (runs for
+ * what lives, results for what has ended), never from a view over everything.
+ */
+#include "store/statements.h"
+
+#include <assert.h>
+
+/* One number for all versions of all binaries: it keeps two migrators apart. */
+#define MIGRATE_LOCK "4985412034879"
+
+#define CLAIMED                                                                                    \
+    "exec_id, fence, lane, shard, prio, ready_at, flags, crashes, has_journal, deadline, "         \
+    "created_at, seed, input, now"
+#define LEASE "$1::int8, $2::int4, $3::int8, $4::bool, $5::text, $6::int4, $7::text, $8::text"
+
+/* A page of ids, $1 workspace, $2 workflow or null, $3 id before which, $4 limit ... */
+#define IN_WORKFLOW(lane)                                                                          \
+    "($2::text is null or " lane " in (select l.lane_id from inferpipe._inferpipe_lanes l"         \
+    " join inferpipe._inferpipe_workflows w using (workflow_id)"                                   \
+    " where w.workspace_id = $1::int4 and w.name = $2::text))"
+/* ... and what is shown of each. */
+#define LIST_PAGE                                                                                  \
+    " select e.exec_id, w.name, w.version, q.name,"                                                \
+    " case when f.status = 1 then 'completed' when f.status = 2 then 'failed'"                     \
+    " when f.status = 3 then 'canceled' when r.owner = 0 and r.fence = 0 then 'queued'"            \
+    " else 'running' end::text,"                                                                   \
+    " case r.state when 2 then 'timer' when 3 then 'message' when 4 then 'retry'"                  \
+    " when 6 then 'child' when 7 then 'slot' end::text,"                                           \
+    " f.error_code, f.error, e.created_at, f.finished_at, r.ready_at,"                             \
+    " coalesce(r.owner, 0::int8), coalesce(r.crashes, 0::int2)"                                    \
+    " from page p join inferpipe._inferpipe_executions e on e.exec_id = p.exec_id"                 \
+    " join inferpipe._inferpipe_lanes l on l.lane_id = e.lane"                                     \
+    " join inferpipe._inferpipe_workflows w on w.workflow_id = l.workflow_id"                      \
+    " join inferpipe._inferpipe_queues q on q.queue_id = l.queue_id"                               \
+    " left join inferpipe._inferpipe_runs r on r.exec_id = p.exec_id"                              \
+    " left join inferpipe._inferpipe_results f on f.exec_id = p.exec_id"                           \
+    " order by e.exec_id desc"
+
+static const struct pgstmt statements[STATEMENTS] = {
+    [STATEMENT_REGISTER] = {
+        "register",
+        "select w.id from inferpipe.workspace_id($1::text) as w(id) cross join lateral "
+        "inferpipe.workflow_register(w.id, $2::text[], $3::text[], $4::text[], $5::int8[]) as r",
+    },
+    [STATEMENT_LANES] = {
+        "lanes",
+        "select lane, workflow, version, queue"
+        " from inferpipe.lanes($1::int4, $2::text[], $3::text[])",
+    },
+    [STATEMENT_BEAT] = { "beat", "select inferpipe.worker_beat(" LEASE ")" },
+    [STATEMENT_TICK] = {
+        "tick",
+        "select kind, id, n, m, at from inferpipe.tick(" LEASE ", $9::int4[], $10::bool)",
+    },
+    [STATEMENT_REAP_MARK] = {
+        "reap_mark",
+        "select inferpipe.reap_mark($1::int8, $2::int8, $3::text)",
+    },
+    [STATEMENT_REAP_RELEASE] = {
+        "reap_release",
+        "select released, remaining from inferpipe.reap_release($1::int2, $2::int4)",
+    },
+    [STATEMENT_LEAVE] = { "leave", "select inferpipe.worker_leave($1::int8)" },
+    [STATEMENT_MAINTAIN] = { "maintain", "select inferpipe.maintain()" },
+
+    [STATEMENT_CLAIM] = {
+        "claim",
+        "select " CLAIMED " from inferpipe.claim($1::int8, $2::int4[], $3::int2[], $4::int2[],"
+        " $5::timestamptz[], $6::int4)",
+    },
+    [STATEMENT_OWNED] = { "owned", "select " CLAIMED " from inferpipe.owned($1::int8)" },
+    [STATEMENT_JOURNAL] = {
+        "journal",
+        "select exec_id, step_key, seq, kind, status, attempts, done_at, wake_at, name, result,"
+        " error_code, error from inferpipe.journal($1::int8[], $2::int8[], $3::int4)",
+    },
+    [STATEMENT_FLUSH] = {
+        "flush",
+        "select exec_id, verdict, flags, wake_at, got, payload from inferpipe.flush($1::int8,"
+        " $2::int8[], $3::int4[], $4::int2[], $5::int2[], $6::int2[], $7::timestamptz[],"
+        " $8::int8[], $9::int2[], $10::bytea[], $11::text[], $12::text[],"
+        " $13::int8[], $14::int8[], $15::int4[], $16::text[], $17::int8[],"
+        " $18::int8[], $19::int8[], $20::int4[], $21::int2[], $22::int2[], $23::int2[],"
+        " $24::text[], $25::int2[], $26::bytea[], $27::text[], $28::text[], $29::int8[],"
+        " $30::int8[],"
+        " $31::int8[], $32::int8[], $33::int4[], $34::int2[], $35::text[], $36::text[],"
+        " $37::int8[],"
+        " $38::int8[], $39::bytea[], $40::bytea[])",
+    },
+
+    [STATEMENT_TX_ID] = { "tx_id", "select pg_catalog.pg_current_xact_id()::text" },
+    [STATEMENT_TX_RECORD] = {
+        "tx_record",
+        "select inferpipe.step_tx_commit($1::int8, $2::int8, $3::int4, $4::int8, $5::int4,"
+        " $6::text, $7::int2, $8::int8, $9::int2, $10::bytea, $11::bytea, $12::text)",
+    },
+
+    [STATEMENT_WORKSPACE] = { "workspace", "select inferpipe.workspace_id($1::text)" },
+    [STATEMENT_START] = {
+        "start",
+        "select exec_id, created from inferpipe.execution_start($1::int4, $2::text, $3::text,"
+        " $4::text, $5::int2, $6::int8, $7::int8, $8::text, $9::int8, $10::bytea, $11::bytea,"
+        " $12::text, $13::text)",
+    },
+    [STATEMENT_SEND] = {
+        "send",
+        "select inferpipe.execution_send($1::int4, $2::int8, $3::text, $4::bytea, $5::bytea,"
+        " $6::text)",
+    },
+    [STATEMENT_CANCEL] = {
+        "cancel",
+        "select inferpipe.execution_cancel($1::int4, $2::int8, $3::bool)",
+    },
+    [STATEMENT_RETRY] = { "retry", "select inferpipe.execution_retry($1::int4, $2::int8)" },
+    [STATEMENT_GET] = {
+        "get",
+        "select v.status, v.workflow, v.version, v.queue, v.waiting_for, v.output::text,"
+        " v.error_code, v.error, v.created_at, v.finished_at,"
+        " case when $3::bool then v.input::text end from inferpipe.executions v"
+        " where v.exec_id = $2::int8 and v.workspace = $1::text",
+    },
+
+    [STATEMENT_LIST_ALL] = {
+        "list_all",
+        "with page as (select x.exec_id from inferpipe._inferpipe_executions x"
+        " where x.workspace_id = $1::int4 and x.exec_id < $3::int8 and " IN_WORKFLOW("x.lane")
+        " order by x.exec_id desc limit $4::int4)" LIST_PAGE,
+    },
+    [STATEMENT_LIST_LIVE] = {
+        "list_live",
+        "with page as (select x.exec_id from inferpipe._inferpipe_runs x"
+        " where x.workspace_id = $1::int4 and x.exec_id < $3::int8 and " IN_WORKFLOW("x.lane")
+        " and (x.owner = 0 and x.fence = 0) = $5::bool"
+        " order by x.exec_id desc limit $4::int4)" LIST_PAGE,
+    },
+    [STATEMENT_LIST_ENDED] = {
+        "list_ended",
+        "with page as (select x.exec_id from inferpipe._inferpipe_results x"
+        " join inferpipe._inferpipe_executions y on y.exec_id = x.exec_id"
+        " where x.workspace_id = $1::int4 and x.exec_id < $3::int8 and " IN_WORKFLOW("y.lane")
+        " and x.status = $5::int2"
+        " order by x.exec_id desc limit $4::int4)" LIST_PAGE,
+    },
+    [STATEMENT_LIST_STEPS] = {
+        "list_steps",
+        "select v.seq, v.attempts, v.name, v.kind, v.status, v.result::text, v.error_code, v.error,"
+        " v.done_at, v.wake_at, v.took_us"
+        " from inferpipe._inferpipe_executions e"
+        " left join inferpipe.steps v on v.exec_id = e.exec_id and v.seq > $3::int4"
+        " where e.exec_id = $2::int8 and e.workspace_id = $1::int4 order by v.seq",
+    },
+    [STATEMENT_LIST_WORKFLOWS] = {
+        "list_workflows",
+        "select w.name, w.version, w.queue, w.deadline_ms, w.registered_at, count(r.exec_id)"
+        " from inferpipe._inferpipe_workflows w"
+        " left join inferpipe._inferpipe_lanes l using (workflow_id)"
+        " left join inferpipe._inferpipe_runs r on r.lane = l.lane_id"
+        " where w.workspace_id = $1::int4 group by w.workflow_id"
+        " order by w.name, w.registered_at desc, w.workflow_id desc",
+    },
+    [STATEMENT_LIST_WORKERS] = {
+        "list_workers",
+        "with held as (select r.owner, count(*) as n from inferpipe._inferpipe_runs r"
+        " where r.owner <> 0 group by r.owner)"
+        " select w.worker_id, case w.state when 0 then 'alive' when 1 then 'dead' else 'gone'"
+        " end::text, w.host, w.program, w.version, w.died_of, w.pid, w.started_at, w.seen_at,"
+        " coalesce(held.n, 0::int8) from inferpipe._inferpipe_workers w"
+        " left join held on held.owner = w.worker_id where w.workspace_id = $1::int4"
+        " order by w.state, w.started_at desc, w.worker_id",
+    },
+    [STATEMENT_DOCTOR] = {
+        "doctor",
+        "select check_name, severity, subject, detail from inferpipe.doctor($1::int8, $2::int8)",
+    },
+    [STATEMENT_WORKER_DEAD] = {
+        "worker_dead",
+        "select inferpipe.worker_dead($1::int8, $2::text)",
+    },
+
+    [STATEMENT_MIGRATE_LOCK] = {
+        "migrate_lock",
+        "select pg_catalog.pg_advisory_lock(" MIGRATE_LOCK ")",
+    },
+    [STATEMENT_MIGRATE_UNLOCK] = {
+        "migrate_unlock",
+        "select pg_catalog.pg_advisory_unlock(" MIGRATE_LOCK ")",
+    },
+    [STATEMENT_MIGRATE_KNOWN] = {
+        "migrate_known",
+        "select pg_catalog.to_regclass('inferpipe._inferpipe_migrations') is not null",
+    },
+    [STATEMENT_MIGRATE_APPLIED] = {
+        "migrate_applied",
+        "select version, name, checksum from inferpipe._inferpipe_migrations order by version",
+    },
+    [STATEMENT_MIGRATE_RECORD] = {
+        "migrate_record",
+        "insert into inferpipe._inferpipe_migrations(version, name, checksum)"
+        " values ($1::int4, $2::text, $3::text)",
+    },
+};
+
+const struct pgstmt *statements_get(enum statement id)
+{
+    assert(id < STATEMENTS);
+    assert(statements[id].name && statements[id].sql);
+    return &statements[id];
+}

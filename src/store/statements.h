@@ -1,0 +1,58 @@
+/*
+ * store/statements.h - every SQL statement of store/ in one table: its name (also the prepared
+ * statement's) and its text.  Asynchronous and blocking operations share it, so a function of the
+ * schema is called from exactly one text.  Every parameter is cast: the texts are typed the same
+ * with and without preparing.
+ */
+#ifndef STORE_STATEMENTS_H
+#define STORE_STATEMENTS_H
+
+#include "pg/pgconn.h"
+
+enum statement {
+    /* worker, on the control connection */
+    STATEMENT_REGISTER,
+    STATEMENT_LANES,
+    STATEMENT_BEAT,
+    STATEMENT_TICK,
+    STATEMENT_REAP_MARK,
+    STATEMENT_REAP_RELEASE,
+    STATEMENT_LEAVE,
+    STATEMENT_MAINTAIN,
+    /* executions, on the pool */
+    STATEMENT_CLAIM,
+    STATEMENT_OWNED,
+    STATEMENT_JOURNAL,
+    STATEMENT_FLUSH,
+    /* transactional steps */
+    STATEMENT_TX_ID,
+    STATEMENT_TX_RECORD,
+    /* callers */
+    STATEMENT_WORKSPACE,
+    STATEMENT_START,
+    STATEMENT_SEND,
+    STATEMENT_CANCEL,
+    STATEMENT_RETRY,
+    STATEMENT_GET,
+    /* listings */
+    STATEMENT_LIST_ALL,
+    STATEMENT_LIST_LIVE,
+    STATEMENT_LIST_ENDED,
+    STATEMENT_LIST_STEPS,
+    STATEMENT_LIST_WORKFLOWS,
+    STATEMENT_LIST_WORKERS,
+    STATEMENT_DOCTOR,
+    STATEMENT_WORKER_DEAD,
+    /* migrations */
+    STATEMENT_MIGRATE_LOCK,
+    STATEMENT_MIGRATE_UNLOCK,
+    STATEMENT_MIGRATE_KNOWN,
+    STATEMENT_MIGRATE_APPLIED,
+    STATEMENT_MIGRATE_RECORD,
+    STATEMENTS
+};
+
+/* Never NULL; lives for ever. */
+const struct pgstmt *statements_get(enum statement id);
+
+#endif
