@@ -1,0 +1,94 @@
+/*
+ * core/journal.h - the journal of one execution in memory, and what it answers to a call.  Pure.
+ *
+ * Calls of a workflow function are numbered in program order (seq 1, 2, ...).  Row k answers call
+ * k. A call that has no row yet is where the workflow goes on.  A row with another kind or name, a
+ * row of this step under another number, or rows that no call asked for when the function returned,
+ * mean that the function is not the one that wrote the journal: it diverged.
+ *
+ * Beside the row of a call there may be its intent (the deadline of a wait) and the failed attempts
+ * made so far; they come under keys of their own and are kept in the same slot.
+ */
+#ifndef CORE_JOURNAL_H
+#define CORE_JOURNAL_H
+
+#include "base/arena.h"
+#include "base/base.h"
+#include "base/err.h"
+#include "base/jsonscan.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The numbers are those of _inferpipe_steps.kind and .status. */
+enum journal_kind {
+    JOURNAL_NONE = 0,
+    JOURNAL_STEP = 1,
+    JOURNAL_SLEEP = 2,
+    JOURNAL_MESSAGE = 3,
+    JOURNAL_NOW = 5,
+    JOURNAL_TX = 6,
+    JOURNAL_ATTEMPTS = 8,
+    JOURNAL_INTENT = 9
+};
+enum journal_status { JOURNAL_OK = 0, JOURNAL_FAILED = 1, JOURNAL_TIMED_OUT = 2 };
+
+struct journal_row {
+    int64_t step_key;
+    int32_t seq;
+    enum journal_kind kind;
+    enum journal_status status;
+    int attempts;
+    int64_t wake_us; /* database time; 0: none */
+    int64_t took_us;
+    int64_t sleep_ms;    /* of a sleep that is not recorded yet; -1: none */
+    const char *name;    /* all texts: in the journal's arena, zero-terminated */
+    struct slice result; /* text NULL: none */
+    const char *error_code, *error;
+    bool pending; /* not committed yet */
+};
+
+struct journal_slot {
+    struct journal_row row; /* kind NONE: no row yet */
+    int attempts;           /* failed ones recorded */
+    int64_t next_us;        /* when the next attempt is due; 0: none */
+    int64_t intent_us;      /* deadline of a wait; 0: none */
+};
+
+struct journal {
+    struct arena *arena; /* borrowed */
+    struct journal_slot *slots;
+    uint32_t cap;
+    uint32_t count;     /* highest seq with a row */
+    uint32_t rows;      /* rows there are */
+    uint32_t pending;   /* rows not committed yet */
+    uint32_t committed; /* no row up to this seq is pending */
+    uint32_t rows_max;
+};
+
+void journal_init(struct journal *j, struct arena *a, uint32_t rows_max);
+/* Copies the row and its texts.  IFP_ETOOLARGE over rows_max, IFP_ENOMEM; IFP_EINVALID for a row
+ * that cannot be (seq below 1, no kind, a second row of one number). */
+int journal_add(struct journal *j, const struct journal_row *row) MUSTCHECK;
+/* The slot of a call, made when needed; NULL when memory is out. */
+struct journal_slot *journal_slot(struct journal *j, int32_t seq) MUSTCHECK;
+
+struct journal_call {
+    int32_t seq;
+    enum journal_kind kind;
+    const char *name;
+    int64_t step_key;
+};
+/* 1: answered, *ret_row is set; 0: not there yet; IFP_ENONDETERMINISTIC with a text that names what
+ * was called and what the journal has. */
+int journal_answer(const struct journal *j, const struct journal_call *call,
+                   const struct journal_row **ret_row, struct err *e) MUSTCHECK;
+/* At the return of the function after `calls` calls: rows that were never asked for. */
+int journal_finish(const struct journal *j, int32_t calls, struct err *e) MUSTCHECK;
+/* Walks the rows not committed yet: *pos starts at 0; NULL at the end. */
+struct journal_row *journal_next_pending(struct journal *j, uint32_t *pos);
+/* All rows are committed. */
+void journal_committed(struct journal *j);
+const char *journal_kind_name(enum journal_kind kind);
+
+#endif

@@ -1,0 +1,56 @@
+/* core/moves.c - the table of legal moves; see the header for the picture. */
+#include "core/moves.h"
+
+const struct moves_rule moves_rules[] = {
+    { MOVES_NONE, MOVES_READY, "start, retry by hand" },
+    { MOVES_READY, MOVES_RUNNING, "claim" },
+    { MOVES_TIMER, MOVES_RUNNING, "claim of a due timer" },
+    { MOVES_MESSAGE, MOVES_RUNNING, "claim of a wait that timed out" },
+    { MOVES_RETRY, MOVES_RUNNING, "claim of a due retry" },
+    { MOVES_RUNNING, MOVES_READY, "take-over of a dead worker, hand-back" },
+    { MOVES_RUNNING, MOVES_TIMER, "park: sleep" },
+    { MOVES_RUNNING, MOVES_MESSAGE, "park: receive" },
+    { MOVES_RUNNING, MOVES_RETRY, "park: backoff" },
+    { MOVES_RUNNING, MOVES_RUNNING, "a flag or the has_journal mark" },
+    { MOVES_TIMER, MOVES_READY, "cancel" },
+    { MOVES_MESSAGE, MOVES_READY, "message, cancel" },
+    { MOVES_RETRY, MOVES_READY, "cancel" },
+    { MOVES_READY, MOVES_READY, "cancel flag" },
+    { MOVES_RUNNING, MOVES_NONE, "end, forced cancel, poison" },
+    { MOVES_READY, MOVES_NONE, "cancel before the first step" },
+    { MOVES_TIMER, MOVES_NONE, "forced cancel" },
+    { MOVES_MESSAGE, MOVES_NONE, "cancel before the first step, forced cancel" },
+    { MOVES_RETRY, MOVES_NONE, "forced cancel" },
+};
+const int moves_count = (int)(sizeof(moves_rules) / sizeof(moves_rules[0]));
+
+bool moves_legal(enum moves_state from, enum moves_state to)
+{
+    for (int i = 0; i < moves_count; i++)
+        if (moves_rules[i].from == from && moves_rules[i].to == to)
+            return true;
+    return false;
+}
+
+const char *moves_name(enum moves_state state)
+{
+    switch (state) {
+    case MOVES_NONE:
+        return "none";
+    case MOVES_READY:
+        return "ready";
+    case MOVES_RUNNING:
+        return "running";
+    case MOVES_TIMER:
+        return "timer";
+    case MOVES_MESSAGE:
+        return "message";
+    case MOVES_RETRY:
+        return "retry";
+    case MOVES_CHILD:
+        return "child";
+    case MOVES_SLOT:
+        return "slot";
+    }
+    return "unknown";
+}
