@@ -1,0 +1,327 @@
+/*
+ * inferpipe.h - durable workflows over PostgreSQL, for C11 and C++17.
+ *
+ * A workflow is a function that says what comes after what; its steps do the work.  The result of
+ * each step is recorded in PostgreSQL.  When a worker dies, another one runs the workflow function
+ * again from its top: finished steps answer from the record (the journal) at once and the first
+ * unfinished one goes on.
+ *
+ * Rules for a workflow function
+ *  - It calls the same steps in the same order each time it is given the same input and the same
+ *    recorded results.  What differs is found and fails the execution with NONDETERMINISTIC.
+ *  - It has no side effects outside its steps and does not block: it runs on the event loop.
+ *    Time, random numbers and ids come from ifp_now, ifp_random and ifp_uuid.
+ *  - When a call returns IFP_SUSPENDED (positive) or an error (negative), the function returns it:
+ *    IFP_TRY does just that.  A failure may also be handled: look at ifp_error and go on.
+ *  - It frees what it holds before it returns; memory from the `ifp_json_*` calls needs no freeing.
+ *
+ * Values are immutable JSON texts, kept byte for byte.  They belong to the execution's (or the
+ * step's) arena and live until the function that received them returns.
+ *
+ * Times are milliseconds unless a name says otherwise.  Durations given as text are a number and a
+ * unit (`ms s m h d w`), several in a row: "500ms", "5m", "1h30m", "48h", "2w".
+ *
+ * Threads: ifp_app_* and ifp_workflow before ifp_main, from one thread.  Workflow functions run on
+ * the loop thread.  Step functions run on pool threads (with IFP_INLINE: on the loop thread).
+ * An ifp_client is used by one thread at a time.
+ */
+#ifndef INFERPIPE_H
+#define INFERPIPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define IFP_API __attribute__((visibility("default")))
+#define IFP_MUSTCHECK __attribute__((warn_unused_result))
+#define IFP_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#else
+#define IFP_API
+#define IFP_MUSTCHECK
+#define IFP_PRINTF(fmt, args)
+#endif
+
+#define IFP_VERSION "0.1.0"
+
+/*
+ * Every error there is: C name, number, name on the wire, HTTP status, worth a retry, text.
+ * Functions return 0 or one of these numbers.
+ */
+#define IFP_ERROR_MAP(X)                                                                           \
+    X(IFP_EINVALID, -1, "INVALID_INPUT", 400, 0, "the input is not valid")                         \
+    X(IFP_EUNAUTHORIZED, -2, "UNAUTHORIZED", 401, 0, "no valid credentials were given")            \
+    X(IFP_EFORBIDDEN, -3, "FORBIDDEN", 403, 0, "the credentials do not allow this")                \
+    X(IFP_ENOTFOUND, -4, "NOT_FOUND", 404, 0, "there is no such thing")                            \
+    X(IFP_ECONFLICT, -5, "CONFLICT", 409, 0, "the present state does not allow this")              \
+    X(IFP_ETOOLARGE, -6, "PAYLOAD_TOO_LARGE", 413, 0, "a payload is over its limit")               \
+    X(IFP_EMISMATCH, -7, "IDEMPOTENCY_MISMATCH", 422, 0, "this key was used for another request")  \
+    X(IFP_ERATELIMITED, -8, "RATE_LIMITED", 429, 1, "too many requests or a full queue")           \
+    X(IFP_ESERVER, -9, "SERVER_ERROR", 500, 1, "an unexpected error of the runtime or database")   \
+    X(IFP_EUNAVAILABLE, -10, "UNAVAILABLE", 503, 1, "the database cannot be reached")              \
+    X(IFP_ETIMEOUT, -11, "TIMEOUT", 504, 1, "the time allowed has passed")                         \
+    X(IFP_ECANCELED, -12, "CANCELED", 409, 0, "it was canceled")                                   \
+    X(IFP_ENONDETERMINISTIC, -13, "NONDETERMINISTIC", 500, 0, "the workflow left its journal")     \
+    X(IFP_ESTEP_FAILED, -14, "STEP_FAILED", 500, 0, "a step failed for good")                      \
+    X(IFP_EWORKER_CRASHED, -15, "WORKER_CRASHED", 500, 0, "it took its workers down repeatedly")   \
+    X(IFP_ENOMEM, -16, "OUT_OF_MEMORY", 503, 1, "out of memory")                                   \
+    X(IFP_ELEASE, -17, "LEASE_LOST", 409, 1, "another worker owns this execution now")             \
+    X(IFP_ESCHEMA, -18, "SCHEMA_MISMATCH", 500, 0, "the database schema does not fit this binary")
+
+#define IFP_ERROR_ENUM(name, number, wire, http, retry, text) name = number,
+enum { IFP_OK = 0, IFP_SUSPENDED = 1, IFP_ERROR_MAP(IFP_ERROR_ENUM) };
+#undef IFP_ERROR_ENUM
+
+/* The name on the wire ("NOT_FOUND") and the text of an error number; never NULL. */
+IFP_API const char *ifp_error_name(int error);
+IFP_API const char *ifp_error_text(int error);
+
+/* Returns from the calling function when `call` suspends or fails. */
+#define IFP_TRY(call)                                                                              \
+    do {                                                                                           \
+        int ifp_try_rc_ = (call);                                                                  \
+        if (ifp_try_rc_ != 0)                                                                      \
+            return ifp_try_rc_;                                                                    \
+    } while (0)
+
+typedef struct ifp_app ifp_app;
+typedef struct ifp_run ifp_run;
+typedef struct ifp_step_ctx ifp_step_ctx;
+typedef struct ifp_json ifp_json;
+typedef struct ifp_client ifp_client;
+struct pg_conn; /* libpq's PGconn is a typedef of this */
+
+/* ---- JSON values ------------------------------------------------------------------------------
+ * A pointer is an RFC 6901 JSON Pointer ("/items/0/id", "" is the whole value).  A getter gives its
+ * default when `value` is NULL, when nothing is there, or when what is there has another type or
+ * does not fit. */
+
+enum ifp_json_type {
+    IFP_JSON_NONE = 0, /* nothing there */
+    IFP_JSON_NULL,
+    IFP_JSON_BOOL,
+    IFP_JSON_NUMBER,
+    IFP_JSON_STRING,
+    IFP_JSON_ARRAY,
+    IFP_JSON_OBJECT
+};
+
+/* The value at `pointer`, or NULL: the exact slice of the text, no copy. */
+IFP_API const ifp_json *ifp_json_get(const ifp_json *value, const char *pointer);
+IFP_API enum ifp_json_type ifp_json_typeof(const ifp_json *value, const char *pointer);
+/* The string with its escapes decoded, zero-terminated. */
+IFP_API const char *ifp_json_str(const ifp_json *value, const char *pointer, const char *fallback);
+/* A number without fraction that fits; 1e3 counts, 1.5 does not. */
+IFP_API int64_t ifp_json_int(const ifp_json *value, const char *pointer, int64_t fallback);
+IFP_API double ifp_json_double(const ifp_json *value, const char *pointer, double fallback);
+IFP_API bool ifp_json_bool(const ifp_json *value, const char *pointer, bool fallback);
+/* Elements of an array or members of an object; 0 for anything else. */
+IFP_API size_t ifp_json_len(const ifp_json *value, const char *pointer);
+/* The raw JSON text, zero-terminated; `ret_len` may be NULL.  "null" when `value` is NULL. */
+IFP_API const char *ifp_json_text(const ifp_json *value, size_t *ret_len);
+
+/*
+ * Builds a value.  `ctx` is the ifp_run or the ifp_step_ctx that is to own it.  The format is JSON
+ * with placeholders, white space ignored:
+ *   {s:x, ...}  an object; each key is an `s`          [x, x]  an array
+ *   s  const char * (NULL gives null)                  b  int, as true or false
+ *   i  int        I  int64_t                           f  double (must be finite)
+ *   v  const ifp_json * (NULL gives null)              n  null, no argument
+ * On success *ret is set and 0 returned.  IFP_EINVALID: bad format, invalid UTF-8, a duplicate key.
+ */
+IFP_API int ifp_json_build(void *ctx, const ifp_json **ret, const char *format, ...) IFP_MUSTCHECK;
+/* Takes a text as it is after checking it (RFC 8259, UTF-8, no duplicate key, depth 64). */
+IFP_API int ifp_json_parse(void *ctx, const char *text, size_t len,
+                           const ifp_json **ret) IFP_MUSTCHECK;
+
+/* ---- Steps: on a pool thread, may block ---------------------------------------------------- */
+
+typedef int ifp_step_fn(ifp_step_ctx *step, const ifp_json *input, const ifp_json **ret_output);
+/* A transactional step: what it writes through `db` and the step's result commit together or not at
+ * all.  `db` is inside a READ COMMITTED transaction of the engine; a COMMIT or ROLLBACK by the step
+ * fails it. */
+typedef int ifp_step_tx_fn(ifp_step_ctx *step, struct pg_conn *db, const ifp_json *input,
+                           const ifp_json **ret_output);
+
+enum { IFP_RETRY = 0, IFP_FINAL = 1 };
+
+/*
+ * Fails the attempt with a code of the user's own (at most 63 bytes of [A-Z0-9_]) and a text.
+ * IFP_FINAL: no further attempt.  Returns IFP_ESTEP_FAILED, for `return ifp_step_fail(...)`.
+ * A step may also return any other negative number of the table: it is retried when the table says
+ * that a retry is worth it, or when it is IFP_ESTEP_FAILED.
+ */
+IFP_API int ifp_step_fail(ifp_step_ctx *step, const char *code, int finality, const char *format,
+                          ...) IFP_PRINTF(4, 5);
+/* The same text on every attempt of this step, and on no other step: for payment services. */
+IFP_API const char *ifp_step_key(const ifp_step_ctx *step);
+/* 1 for the first attempt. */
+IFP_API int ifp_step_attempt(const ifp_step_ctx *step);
+/* The execution's id ("exe_..."), for logs. */
+IFP_API const char *ifp_step_execution(const ifp_step_ctx *step);
+/* True once the execution was canceled, its lease lost, or the attempt's time is over. */
+IFP_API bool ifp_step_canceled(const ifp_step_ctx *step);
+/* Scratch memory that lives as long as the attempt; NULL when there is none. */
+IFP_API void *ifp_step_alloc(ifp_step_ctx *step, size_t size);
+
+/* ---- Workflows: on the loop thread, must not block ------------------------------------------- */
+
+typedef int ifp_workflow_fn(ifp_run *run, const ifp_json *input, const ifp_json **ret_output);
+
+enum ifp_backoff { IFP_BACKOFF_DEFAULT = 0, IFP_FIXED, IFP_EXPONENTIAL };
+enum { IFP_INLINE = 1 }; /* run on the loop thread: only for steps that never block */
+
+/* Zero means the default, -1 none. */
+typedef struct ifp_step_options {
+    int attempts;             /* in all, 1 to 10000; default 3; -1: without end */
+    enum ifp_backoff backoff; /* default exponential */
+    int64_t delay_ms;         /* before the second attempt; default 1000 */
+    int64_t max_delay_ms;     /* cap of the exponential backoff; default 60000 */
+    double jitter;            /* part of the delay that is random, 0 to 1; default 0.2; -1: none */
+    int64_t timeout_ms;       /* of one attempt; default none */
+    unsigned flags;           /* IFP_INLINE */
+} ifp_step_options;
+
+/*
+ * Runs a step, or gives the recorded result of one that ran.  `name` is 1 to 200 bytes of printable
+ * UTF-8; the same name may recur (in a loop): each occurrence is a step of its own.
+ * 0: *ret_output is set (the JSON null when the step gave nothing).  IFP_ESTEP_FAILED: out of
+ * attempts or final, recorded, see ifp_error.  IFP_SUSPENDED: not done yet, return it.
+ */
+IFP_API int ifp_step(ifp_run *run, const char *name, ifp_step_fn *fn, const ifp_json *input,
+                     const ifp_json **ret_output) IFP_MUSTCHECK;
+IFP_API int ifp_step_with(ifp_run *run, const char *name, ifp_step_fn *fn, const ifp_json *input,
+                          const ifp_json **ret_output,
+                          const ifp_step_options *options) IFP_MUSTCHECK;
+IFP_API int ifp_step_tx(ifp_run *run, const char *name, ifp_step_tx_fn *fn, const ifp_json *input,
+                        const ifp_json **ret_output) IFP_MUSTCHECK;
+IFP_API int ifp_step_tx_with(ifp_run *run, const char *name, ifp_step_tx_fn *fn,
+                             const ifp_json *input, const ifp_json **ret_output,
+                             const ifp_step_options *options) IFP_MUSTCHECK;
+
+/* Sleeps, across crashes and restarts.  At most 100 years. */
+IFP_API int ifp_sleep(ifp_run *run, const char *duration) IFP_MUSTCHECK;
+IFP_API int ifp_sleep_ms(ifp_run *run, int64_t ms) IFP_MUSTCHECK;
+
+/*
+ * Takes the oldest message of that name, also one that came before the call; waits for it at most
+ * `timeout` (NULL: as long as the execution may live).  IFP_ETIMEOUT is recorded like a result.
+ */
+IFP_API int ifp_receive(ifp_run *run, const char *name, const char *timeout,
+                        const ifp_json **ret_message) IFP_MUSTCHECK;
+
+/* Recorded time, in milliseconds since 1970: the same value on every replay. */
+IFP_API int64_t ifp_now(ifp_run *run);
+/* 64 random bits, or a version 4 UUID (36 characters), from a seed stored with the execution and
+ * the number of the call: the same on every replay, no commit. */
+IFP_API uint64_t ifp_random(ifp_run *run);
+IFP_API const char *ifp_uuid(ifp_run *run);
+/* A log line, written once per pass only while the workflow is past its journal (not on replay). */
+IFP_API void ifp_log(ifp_run *run, const char *format, ...) IFP_PRINTF(2, 3);
+/* The execution's id ("exe_..."). */
+IFP_API const char *ifp_run_id(const ifp_run *run);
+
+/* What the last failed call of this pass failed with; never NULL, code "" when nothing failed. */
+typedef struct ifp_error_info {
+    int error;           /* IFP_E* */
+    const char *code;    /* the step's own code, or the error's name */
+    const char *message; /* for people */
+    const char *step;    /* the step's name, or "" */
+    int attempts;        /* how often it was tried */
+} ifp_error_info;
+IFP_API const ifp_error_info *ifp_error(const ifp_run *run);
+/* Fails the execution with a code and a text: `return ifp_fail(run, "NO_STOCK", "only %d", n)`. */
+IFP_API int ifp_fail(ifp_run *run, const char *code, const char *format, ...) IFP_PRINTF(3, 4);
+
+/* ---- The program ---------------------------------------------------------------------------- */
+
+typedef struct ifp_workflow_options {
+    const char *version;   /* default "1"; a worker runs only the versions that it registered */
+    const char *queue;     /* default "default" */
+    int64_t deadline_ms;   /* from start to end of an execution; default none */
+    ifp_step_options step; /* defaults for the workflow's steps */
+} ifp_workflow_options;
+
+/* `name` shows in logs and in `worker list`; copied.  NULL only when memory is out. */
+IFP_API ifp_app *ifp_app_new(const char *name);
+/* Registers a workflow.  A mistake (bad name, registered twice) sticks and ifp_main reports it. */
+IFP_API void ifp_workflow(ifp_app *app, const char *name, ifp_workflow_fn *fn,
+                          const ifp_workflow_options *options);
+/* Runs the command line: worker, dev, migrate, execution start, doctor, ... (see --help).
+ * Gives the exit code and frees the app: 0 ok, 1 failed, 2 usage, 3 not found, 4 refused, 5
+ * timeout.
+ */
+IFP_API int ifp_main(ifp_app *app, int argc, char **argv) IFP_MUSTCHECK;
+IFP_API void ifp_app_free(ifp_app *app); /* NULL is fine; only for an app that ifp_main never saw */
+
+/* ---- The client: for programs that only start and watch executions -------------------------- */
+
+/*
+ * Connects; `conninfo` is a libpq connection string or URI, NULL takes DATABASE_URL and PG*.
+ * On failure *ret_client is still set (unless memory is out), so that ifp_client_error can tell
+ * why; it is closed with ifp_client_close all the same.  Each call reconnects when it must.
+ */
+IFP_API int ifp_client_open(const char *conninfo, ifp_client **ret_client) IFP_MUSTCHECK;
+IFP_API void ifp_client_close(ifp_client *client); /* NULL is fine */
+/* The text of the last error of this client; never NULL. */
+IFP_API const char *ifp_client_error(const ifp_client *client);
+
+typedef struct ifp_start_options {
+    const char *workspace; /* of this start only; default INFERPIPE_WORKSPACE or "default" */
+    const char *version;   /* default: the one registered last */
+    const char *queue;     /* default: the workflow's */
+    const char *key;      /* idempotency key, 1 to 255 bytes: a second start gives the first's id */
+    int priority;         /* 1 (first) to 5; default 3 */
+    int64_t delay_ms;     /* start later */
+    int64_t deadline_ms;  /* from start to end; default the workflow's */
+    const char *metadata; /* a JSON object, at most 16 KiB */
+    const char *traceparent; /* W3C trace context, stored with the execution */
+} ifp_start_options;
+
+#define IFP_ID_SIZE 18 /* "exe_", 13 characters, a zero byte */
+
+/* Starts an execution of a registered workflow; `input` is a JSON text (NULL: null).
+ * When this returns 0 the execution is durable and `ret_id` is its id.  With a key, a repeat after
+ * an unknown outcome is safe; without one, IFP_EUNAVAILABLE may mean that it was started. */
+IFP_API int ifp_client_start(ifp_client *client, const char *workflow, const char *input,
+                             const ifp_start_options *options,
+                             char ret_id[IFP_ID_SIZE]) IFP_MUSTCHECK;
+
+enum ifp_status { IFP_QUEUED = 0, IFP_RUNNING, IFP_COMPLETED, IFP_FAILED, IFP_STATUS_CANCELED };
+
+typedef struct ifp_execution {
+    char id[IFP_ID_SIZE];
+    enum ifp_status status;
+    char *workflow; /* owned by the struct, as all below; NULL when there is none */
+    char *version;
+    char *queue;
+    char *waiting_for; /* timer, message, child, slot or retry */
+    char *output;      /* JSON, of a completed execution */
+    char *error_code;  /* of a failed one */
+    char *error;
+    int64_t created_ms;  /* since 1970 */
+    int64_t finished_ms; /* 0 while it runs */
+} ifp_execution;
+
+IFP_API int ifp_client_get(ifp_client *client, const char *id, ifp_execution *ret) IFP_MUSTCHECK;
+/* Waits until the execution has ended, at most `timeout_ms` (-1: for ever): IFP_ETIMEOUT. */
+IFP_API int ifp_client_wait(ifp_client *client, const char *id, int64_t timeout_ms,
+                            ifp_execution *ret) IFP_MUSTCHECK;
+IFP_API void ifp_execution_release(ifp_execution *execution); /* NULL and zeroed are fine */
+/* Sends a message; IFP_ECONFLICT when the execution has ended.  `dedupe` (or NULL): a second send
+ * with the same text does nothing. */
+IFP_API int ifp_client_send(ifp_client *client, const char *id, const char *name,
+                            const char *message, const char *dedupe) IFP_MUSTCHECK;
+/* Asks for the end; `force` ends it now, whatever its worker does.  IFP_ECONFLICT: it has ended. */
+IFP_API int ifp_client_cancel(ifp_client *client, const char *id, bool force) IFP_MUSTCHECK;
+/* Runs a failed or canceled execution again from its last completed step, under the same id. */
+IFP_API int ifp_client_retry(ifp_client *client, const char *id) IFP_MUSTCHECK;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,477 @@
+/*
+ * engine/claim.c - from the queue into memory.
+ *
+ *   hint (notification, tick, timer) -> claim -> journal in pages -> ready
+ *
+ * One claim, one journal read and one look-up of owned executions in flight at most.  The journal
+ * is read by a statement after the claim's, so its snapshot holds all that an earlier owner
+ * recorded. A claim whose answer was lost may have happened: the database is asked what is ours,
+ * once the connection is back and again a lease later, when the old backend is surely gone.
+ */
+#include "engine/claim.h"
+
+#include "base/clock.h"
+#include "base/crash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum { POLL_US = 50 * 1000, SHARDS_DEFAULT = 8 };
+
+static void on_lanes(struct store_op *op, int rc, const struct err *err);
+static void on_claimed(struct store_op *op, int rc, const struct err *err);
+static void on_journal(struct store_op *op, int rc, const struct err *err);
+static void on_owned(struct store_op *op, int rc, const struct err *err);
+static void on_wake(void *ctx);
+static void on_poll(void *ctx);
+static void on_adopt(void *ctx);
+
+void claim_open(struct engine *e)
+{
+    struct claim *c = &e->claim;
+
+    assert(e->store && e->lease.worker_id > 0);
+    probe_init(&c->probe, SHARDS_DEFAULT, (unsigned)e->lease.worker_id);
+    map_init(&c->released);
+    list_init(&c->loading);
+    timer_init(&c->wake, e->loop, on_wake, e);
+    timer_init(&c->adopt, e->loop, on_adopt, e);
+    store_op_init(&c->op, e->store);
+    store_op_init(&c->load, e->store);
+    store_op_init(&c->owned, e->store);
+    store_op_init(&c->lanes_op, e->store);
+    timer_init(&c->poll, e->loop, on_poll, e);
+    if (engine_limit(e, CONFIG_LISTEN) == 0)
+        on_poll(e);
+}
+
+void claim_close(struct engine *e)
+{
+    struct claim *c = &e->claim;
+
+    timer_stop(&c->wake);
+    timer_stop(&c->poll);
+    timer_stop(&c->adopt);
+    assert(list_empty(&c->loading));
+    probe_release(&c->probe);
+    map_release(&c->released);
+    mem_free(c->lanes);
+    mem_free(c->lane_ids);
+    store_op_release(&c->op);
+    store_op_release(&c->load);
+    store_op_release(&c->owned);
+    store_op_release(&c->lanes_op);
+}
+
+/* ---- lanes: the queues of the workflows that this worker knows ------------------------------ */
+
+void claim_lanes(struct engine *e)
+{
+    struct claim *c = &e->claim;
+
+    c->lanes_stale = store_op_busy(&c->lanes_op);
+    if (!c->lanes_stale)
+        store_lanes(&c->lanes_op, e->registry, e->o.workflow_count, on_lanes);
+}
+
+/* The probe looks at the lanes that we know; without memory for that, at none. */
+static bool is_aligned(const struct claim *c)
+{
+    size_t spots =
+        c->lane_count * (size_t)c->probe.shards * (PROBE_PRIO_LAST - PROBE_PRIO_FIRST + 1);
+
+    return c->probe.count == 0 || c->probe.count == spots;
+}
+
+static const struct engine_workflow *find_workflow(const struct engine *e,
+                                                   const struct store_lane *lane)
+{
+    for (size_t i = 0; i < e->o.workflow_count; i++) {
+        const struct engine_workflow *w = &e->o.workflows[i];
+
+        if (strcmp(w->name, lane->workflow) == 0 && strcmp(w->version, lane->version) == 0)
+            return w;
+    }
+    return NULL;
+}
+
+static int set_lanes(struct engine *e, const struct store_op *op)
+{
+    struct claim *c = &e->claim;
+    size_t n = (size_t)op->rows, count = 0;
+    struct claim_lane *lanes = mem_resize(NULL, n + 1, sizeof(*lanes));
+    int32_t *ids = mem_resize(NULL, n + 1, sizeof(*ids));
+
+    for (size_t i = 0; lanes && ids && i < n; i++) {
+        struct store_lane lane = store_lane_at(op, (int)i);
+        const struct engine_workflow *w = find_workflow(e, &lane);
+
+        assert(lane.lane > 0);
+        if (!w)
+            continue;
+        ids[count] = lane.lane;
+        lanes[count++] = (struct claim_lane){ lane.lane, w };
+    }
+    if (!lanes || !ids || probe_set_lanes(&c->probe, ids, count) != 0) {
+        mem_free(lanes);
+        mem_free(ids);
+        return IFP_ENOMEM;
+    }
+    mem_free(c->lanes);
+    mem_free(c->lane_ids);
+    c->lanes = lanes;
+    c->lane_ids = ids;
+    c->lane_count = count;
+    assert(is_aligned(c) && count <= n);
+    return 0;
+}
+
+static void on_lanes(struct store_op *op, int rc, const struct err *err)
+{
+    struct engine *e = CONTAINER_OF(op, struct engine, claim.lanes_op);
+    struct claim *c = &e->claim;
+
+    if (rc == IFP_ECANCELED)
+        return;
+    if (rc == 0)
+        rc = set_lanes(e, op);
+    if (rc != 0) {
+        LOG_WARN("the lanes could not be read", LOG_ERR(err));
+        e->lease.lanes_seen = 0; /* the next tick asks again */
+    } else if (c->lanes_stale) {
+        claim_lanes(e);
+    }
+    engine_poke(e);
+}
+
+void claim_shards(struct engine *e, int shards)
+{
+    struct claim *c = &e->claim;
+
+    if (shards == c->probe.shards || shards < 1 || shards > PROBE_SHARDS_MAX)
+        return;
+    probe_release(&c->probe);
+    probe_init(&c->probe, shards, (unsigned)e->lease.worker_id);
+    if (probe_set_lanes(&c->probe, c->lane_ids, c->lane_count) != 0)
+        e->lease.lanes_seen = 0; /* the next tick asks for the lanes again */
+    assert(is_aligned(c) && c->probe.shards == shards);
+}
+
+/* ---- claims --------------------------------------------------------------------------------- */
+
+static bool may_claim(const struct engine *e)
+{
+    return sm_is(&e->sm, ENGINE_WORKING) && lease_fresh(e) && !e->alone &&
+           !store_op_busy(&e->claim.op) && !e->claim.adopt_due &&
+           e->runs.count < (size_t)engine_limit(e, CONFIG_SLOTS);
+}
+
+static void send_claim(struct engine *e)
+{
+    struct claim *c = &e->claim;
+    struct store_probe probes[PROBE_BATCH_MAX];
+    int64_t room = engine_limit(e, CONFIG_SLOTS) - (int64_t)e->runs.count;
+
+    assert(!store_op_busy(&c->op) && !store_op_busy(&c->owned));
+    assert(room > 0 && is_aligned(c));
+    c->limit = (int)MIN(engine_limit(e, CONFIG_CLAIM_BATCH), room);
+    c->spot_count = probe_next(&c->probe, c->spots);
+    assert(c->spot_count > 0 && c->spot_count <= PROBE_BATCH_MAX);
+    for (size_t i = 0; i < c->spot_count; i++)
+        probes[i] = (struct store_probe){ c->spots[i].lane, c->spots[i].shard, c->spots[i].prio,
+                                          c->spots[i].from_us };
+    c->claimed_as = e->lease.worker_id;
+    store_claim(&c->op, e->lease.worker_id, probes, c->spot_count, c->limit, on_claimed);
+    crash_here(CRASH_CLAIM_SENT);
+}
+
+/* Takes a claimed row in; what memory has no room for stays ours and is adopted later. */
+static int take_in(struct engine *e, const struct store_claimed *row)
+{
+    struct ifp_run *run;
+    int rc = run_adopt(e, row, &run);
+
+    if (rc == IFP_ENOTFOUND)
+        claim_lanes(e);
+    if (rc != 0) {
+        LOG_WARN("an execution could not be taken in", LOG_STR("error", ifp_error_name(rc)));
+        claim_adopt_soon(e);
+    } else if (run && sm_is(&run->sm, RUN_LOADING)) {
+        assert(!run->load_sent && run->exec_id == row->exec_id);
+        list_del(&run->link);
+        list_push(&e->claim.loading, &run->link);
+    }
+    return rc;
+}
+
+static void on_claimed(struct store_op *op, int rc, const struct err *err)
+{
+    struct engine *e = CONTAINER_OF(op, struct engine, claim.op);
+    struct claim *c = &e->claim;
+
+    if (rc == IFP_ECANCELED || c->claimed_as != e->lease.worker_id)
+        return; /* what an earlier incarnation claimed is taken over from it */
+    if (rc != 0) {
+        LOG_WARN("a claim failed", LOG_ERR(err));
+        if (rc == IFP_ELEASE)
+            engine_restart(e);
+        else if (op->req.sent)
+            claim_adopt_soon(e);
+        return;
+    }
+    crash_here(CRASH_CLAIM_DONE);
+    assert(op->rows <= c->limit && c->spot_count > 0);
+    /* From the last to the first: the watermark of a spot ends at its earliest row. */
+    for (int i = op->rows - 1; i >= 0; i--) {
+        struct store_claimed row = store_claimed_at(op, i);
+
+        engine_db_clock(e, row.now_us);
+        probe_took(&c->probe, row.lane, row.shard, row.prio, row.ready_us);
+        (void)take_in(e, &row);
+    }
+    probe_done(&c->probe, c->spots, c->spot_count, op->rows >= c->limit);
+    if (!c->hungry && op->rows < c->limit)
+        lease_hurry(e); /* tells starters that a notification is welcome */
+    c->hungry = op->rows < c->limit;
+    engine_poke(e);
+}
+
+/* ---- journals ------------------------------------------------------------------------------- */
+
+static void send_load(struct engine *e)
+{
+    int64_t exec[CLAIM_LOADS_MAX], after[CLAIM_LOADS_MAX];
+    int page = (int)engine_limit(e, CONFIG_JOURNAL_PAGE);
+    size_t n = 0;
+
+    assert(!store_op_busy(&e->claim.load) && page >= 1);
+    for (struct list *l = e->claim.loading.next; l != &e->claim.loading && n < CLAIM_LOADS_MAX;
+         l = l->next) {
+        struct ifp_run *run = CONTAINER_OF(l, struct ifp_run, link);
+
+        assert(sm_is(&run->sm, RUN_LOADING));
+        run->load_rows = 0;
+        run->load_sent = true;
+        exec[n] = run->exec_id;
+        after[n++] = run->load_after;
+    }
+    assert(n > 0);
+    e->claim.load_limit = MAX(1, page / (int)n);
+    store_journal(&e->claim.load, exec, after, n, e->claim.load_limit, on_journal);
+}
+
+/* One row of a page; kinds that count as rows of the page move the run's place in it. */
+static void load_row(struct engine *e, const struct store_journal_row *row)
+{
+    struct ifp_run *run = map_get(&e->runs, (uint64_t)row->exec_id);
+    int rc;
+
+    if (!run || !run->load_sent || !sm_is(&run->sm, RUN_LOADING))
+        return; /* dropped meanwhile, or claimed anew */
+    assert(run->journal.pending == 0 && !run->job);
+    if (row->kind != STORE_ATTEMPTS) {
+        assert(run->load_rows < e->claim.load_limit && row->step_key >= run->load_after);
+        run->load_rows++;
+        run->load_after = row->step_key;
+    }
+    rc = journal_add(&run->journal,
+                     &(struct journal_row){ .step_key = row->step_key,
+                                            .seq = row->seq,
+                                            .kind = (enum journal_kind)row->kind,
+                                            .status = (enum journal_status)row->status,
+                                            .attempts = row->attempts,
+                                            .wake_us = row->wake_us,
+                                            .name = row->name.text,
+                                            .result = row->result,
+                                            .error_code = row->error_code,
+                                            .error = row->error,
+                                            .sleep_ms = -1 });
+    if (rc == IFP_EINVALID)
+        run_fail(run, ifp_error_name(IFP_ENONDETERMINISTIC),
+                 "the journal has two rows of one number");
+    else if (rc == IFP_ETOOLARGE || run->keep.full)
+        run_fail(run, ifp_error_name(IFP_ETOOLARGE),
+                 "the journal is over the limit of this worker (journal-max or run-memory)");
+    else if (rc != 0)
+        run_give_back(run); /* out of memory: somebody reads it again */
+}
+
+/* Runs whose page was not full are complete. */
+static void end_page(struct engine *e)
+{
+    LIST_EACH(it, &e->claim.loading) {
+        struct ifp_run *run = CONTAINER_OF(it, struct ifp_run, link);
+
+        if (!run->load_sent)
+            continue;
+        assert(sm_is(&run->sm, RUN_LOADING) && run->load_rows <= e->claim.load_limit);
+        run->load_sent = false;
+        if (run->load_rows < e->claim.load_limit)
+            run_move(run, RUN_READY);
+    }
+    crash_here(CRASH_JOURNAL_LOADED);
+}
+
+static void on_journal(struct store_op *op, int rc, const struct err *err)
+{
+    struct engine *e = CONTAINER_OF(op, struct engine, claim.load);
+
+    if (rc == IFP_ECANCELED)
+        return;
+    if (rc != 0) {
+        LOG_WARN("journals could not be read, trying again", LOG_ERR(err));
+        claim_adopt_soon(e); /* its timer brings the next turn */
+        return;
+    }
+    for (int i = 0; i < op->rows; i++) {
+        struct store_journal_row row = store_journal_at(op, i);
+
+        load_row(e, &row);
+    }
+    end_page(e);
+    engine_poke(e);
+}
+
+/* ---- adoption ------------------------------------------------------------------------------- */
+
+void claim_adopt_soon(struct engine *e)
+{
+    struct timer *timer = &e->claim.adopt;
+
+    e->claim.adopt_again = true;
+    if (timer_armed(timer) && timer->due_us <= clock_mono_us() + POLL_US)
+        return; /* soon enough; what waits for the second look must not hold up the first */
+    if (timer_start(timer, POLL_US) != 0)
+        e->claim.adopt_due = true;
+    assert(e->claim.adopt_due || timer_armed(&e->claim.adopt));
+}
+
+static void on_adopt(void *ctx)
+{
+    struct engine *e = ctx;
+
+    assert(!timer_armed(&e->claim.adopt));
+    e->claim.adopt_due = true;
+    engine_poke(e);
+}
+
+static void send_owned(struct engine *e)
+{
+    assert(e->claim.adopt_due && e->lease.acked_us != 0);
+    assert(!store_op_busy(&e->claim.owned) && !store_op_busy(&e->claim.op));
+    map_release(&e->claim.released);
+    map_init(&e->claim.released);
+    e->claim.owned_as = e->lease.worker_id;
+    store_owned(&e->claim.owned, e->lease.worker_id, on_owned);
+}
+
+void claim_released(struct engine *e, int64_t exec_id)
+{
+    assert(!map_get(&e->runs, (uint64_t)exec_id));
+    /* Out of memory: the worst is a run that is refused at its first commit. */
+    if (store_op_busy(&e->claim.owned))
+        (void)!map_put(&e->claim.released, (uint64_t)exec_id, e);
+}
+
+static void on_owned(struct store_op *op, int rc, const struct err *err)
+{
+    struct engine *e = CONTAINER_OF(op, struct engine, claim.owned);
+    struct claim *c = &e->claim;
+    bool missed = false;
+
+    if (rc == IFP_ECANCELED)
+        return;
+    if (rc != 0) {
+        LOG_WARN("own executions could not be looked up", LOG_ERR(err));
+        claim_adopt_soon(e);
+        return;
+    }
+    if (c->owned_as != e->lease.worker_id)
+        return;
+    assert(c->adopt_due && !store_op_busy(&c->op));
+    c->adopt_due = false;
+    for (int i = 0; i < op->rows; i++) {
+        struct store_claimed row = store_claimed_at(op, i);
+
+        engine_db_clock(e, row.now_us); /* no tick may have told it yet */
+        if (!map_get(&c->released, (uint64_t)row.exec_id))
+            missed |= take_in(e, &row) != 0;
+    }
+    /* Once more when the old backend, and what it still carried out, is surely gone. */
+    if (c->adopt_again && !missed && !timer_armed(&c->adopt) &&
+        timer_start(&c->adopt, e->lease.length_us) == 0)
+        c->adopt_again = false;
+    engine_poke(e);
+}
+
+/* ---- hints and turns ------------------------------------------------------------------------ */
+
+static void on_wake(void *ctx)
+{
+    struct engine *e = ctx;
+
+    assert(!timer_armed(&e->claim.wake));
+    e->claim.wake_us = 0;
+    probe_mark_lane(&e->claim.probe, 0);
+    engine_poke(e);
+}
+
+/* Without notifications the queue is asked while there is room. */
+static void on_poll(void *ctx)
+{
+    struct engine *e = ctx;
+
+    assert(engine_limit(e, CONFIG_LISTEN) == 0);
+    probe_mark_lane(&e->claim.probe, 0);
+    engine_poke(e);
+    if (timer_start(&e->claim.poll, POLL_US) != 0)
+        LOG_ERROR("no memory for the poll timer");
+}
+
+static bool knows_lane(const struct claim *c, int32_t lane)
+{
+    for (size_t i = 0; i < c->lane_count; i++)
+        if (c->lane_ids[i] == lane)
+            return true;
+    return false;
+}
+
+void claim_wake(struct engine *e, int32_t lane)
+{
+    assert(lane >= 0);
+    /* Perhaps the first start in a new queue.  Before the first beat they cannot be asked for. */
+    if (lane != 0 && e->lease.acked_us != 0 && !knows_lane(&e->claim, lane))
+        claim_lanes(e);
+    probe_mark_lane(&e->claim.probe, lane);
+    engine_poke(e);
+}
+
+void claim_expect(struct engine *e, int64_t ready_us)
+{
+    struct claim *c = &e->claim;
+    int64_t wait = ready_us - engine_db_now(e);
+
+    assert(ready_us >= 0);
+    assert(c->wake_us == 0 || timer_armed(&c->wake));
+    if (ready_us == 0 || (c->wake_us != 0 && c->wake_us <= ready_us && timer_armed(&c->wake)))
+        return;
+    if (timer_start(&c->wake, MAX(wait, 0)) == 0)
+        c->wake_us = ready_us;
+}
+
+void claim_turn(struct engine *e)
+{
+    struct claim *c = &e->claim;
+
+    assert(!sm_is(&e->sm, ENGINE_STOPPED));
+    if (!list_empty(&c->loading) && !store_op_busy(&c->load) && !c->adopt_due)
+        send_load(e);
+    if (c->adopt_due && e->lease.acked_us != 0 && !store_op_busy(&c->owned) &&
+        !store_op_busy(&c->op))
+        send_owned(e);
+    if (may_claim(e) && probe_any(&c->probe))
+        send_claim(e);
+}

@@ -1,0 +1,65 @@
+/*
+ * engine/claim.h - brings executions into this process: claims, their journals, and the adoption
+ * of what the database says is ours after an answer was lost.
+ */
+#ifndef ENGINE_CLAIM_H
+#define ENGINE_CLAIM_H
+
+#include "base/map.h"
+#include "core/probe.h"
+#include "loop/loop.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct engine;
+struct ifp_run;
+
+enum { CLAIM_LOADS_MAX = 200 }; /* journals read by one statement */
+
+struct claim_lane {
+    int32_t id;
+    const struct engine_workflow *workflow; /* borrowed */
+};
+
+struct claim { /* part of struct engine */
+    struct store_op op, load, owned, lanes_op;
+    struct probe probe;
+    struct probe_spot spots[PROBE_BATCH_MAX]; /* of the claim in flight */
+    size_t spot_count;
+    int64_t claimed_as, owned_as; /* who sent what is in flight */
+    int limit;                    /* of the claim in flight */
+    int load_limit;               /* rows a run, of the journal read in flight */
+    struct claim_lane *lanes;     /* owned */
+    int32_t *lane_ids;            /* owned, the same order */
+    size_t lane_count;
+    bool lanes_stale;  /* read them again when the answer is there */
+    bool hungry;       /* the last claim found less than it asked for */
+    struct timer wake; /* the next timer of a parked execution is due */
+    int64_t wake_us;   /* its time, database clock; 0: none */
+    struct timer poll; /* without notifications */
+    struct timer adopt;
+    bool adopt_due, adopt_again;
+    struct map released; /* executions let go while a look-up of owned ones is under way */
+    struct list loading; /* runs whose journal is being read */
+};
+
+void claim_open(struct engine *e);
+void claim_close(struct engine *e);
+/* (Re)reads the lanes. */
+void claim_lanes(struct engine *e);
+/* How many shards the database has: claims look into each. */
+void claim_shards(struct engine *e, int shards);
+/* Claims, loads and adopts what it may. */
+void claim_turn(struct engine *e);
+/* A notification: work came for the lane (0: for any). */
+void claim_wake(struct engine *e, int32_t lane);
+/* An execution of ours will be ready then (database time). */
+void claim_expect(struct engine *e, int64_t ready_us);
+/* After a lost connection: look for what is ours, now and again after a lease. */
+void claim_adopt_soon(struct engine *e);
+/* The run left this process. */
+void claim_released(struct engine *e, int64_t exec_id);
+
+#endif

@@ -1,0 +1,135 @@
+/*
+ * engine/run.h - one live execution in this process.
+ *
+ *   LOADING -> READY -> (pass) -> STEP ---+        the journal is read; passes and steps alternate
+ *                |  ^             |       |
+ *                |  +-------------+       |
+ *                v                        v
+ *              DIRTY -> FLIGHT -> STEP, PAUSED, READY, or gone       something is to be committed
+ *
+ * A pass runs the workflow function from its top.  It ends with one action.  What the pass or the
+ * step before it left in the journal is committed together with the action where the action is a
+ * write (sleep, receive, end), and before it where the action is a step: so a step never starts
+ * before everything that it may have seen is durable.
+ *
+ * A run is in exactly one list (or its batch's), and changes state only through run_move.
+ */
+#ifndef ENGINE_RUN_H
+#define ENGINE_RUN_H
+
+#include "base/list.h"
+#include "base/sm.h"
+#include "base/value.h"
+#include "core/journal.h"
+#include "core/retry.h"
+#include "engine/engine.h"
+#include "store/flush.h"
+#include "store/store.h"
+
+enum run_state {
+    RUN_LOADING, /* its journal is being read */
+    RUN_READY,   /* waits for its next pass */
+    RUN_STEP,    /* an attempt is under way */
+    RUN_PAUSED,  /* a short sleep or backoff, in memory */
+    RUN_HELD,    /* must run alone and waits for the others to leave */
+    RUN_DIRTY,   /* has something to commit */
+    RUN_FLIGHT,  /* is being committed */
+    RUN_GONE,
+    RUN_STATES
+};
+
+enum action_kind {
+    ACT_NONE,
+    ACT_STEP,
+    ACT_SLEEP,
+    ACT_RECEIVE,
+    ACT_END,
+    ACT_BACK, /* give it back to the queue */
+    ACT_AGAIN /* memory was out: the pass counts for nothing, another one follows */
+};
+
+struct action { /* texts: in the pass arena or static */
+    enum action_kind kind;
+    struct journal_call call;       /* STEP, SLEEP, RECEIVE */
+    ifp_step_fn *fn;                /* STEP */
+    ifp_step_tx_fn *tx_fn;          /* STEP, transactional */
+    const ifp_json *input;          /* STEP */
+    struct retry retry;             /* STEP */
+    bool on_loop;                   /* STEP */
+    int64_t wait_ms;                /* SLEEP that is new, RECEIVE */
+    int64_t wake_us;                /* SLEEP that is recorded; 0: new */
+    int64_t intent_key;             /* RECEIVE */
+    enum flush_status status;       /* END */
+    struct slice output;            /* END */
+    const char *error_code, *error; /* END */
+};
+
+/* A failed attempt that another one follows: recorded with the next commit. */
+struct failed_attempt {
+    bool set;
+    int64_t step_key, delay_ms;
+    int32_t seq;
+    int attempt;
+    const char *code, *text; /* in the keep arena */
+};
+
+struct ifp_step_ctx;
+struct names;
+
+struct ifp_run {
+    struct value_owner owner; /* first; its arena is `pass` */
+    struct engine *engine;    /* borrowed */
+    struct sm sm;
+    struct list link; /* in a list of the engine, of claim or of a batch, by state */
+    const struct engine_workflow *workflow; /* borrowed */
+    int64_t exec_id, created_us;
+    int32_t fence, lane;
+    int16_t shard, prio;
+    bool alone, canceled, expired;
+    uint64_t seed;
+    char id[IFP_ID_SIZE];
+    struct arena keep, pass; /* as long as the run; until its next pass */
+    const ifp_json *input;   /* in keep */
+    struct journal journal;  /* in keep */
+    int64_t load_after;      /* LOADING: the last step key that was read */
+    int load_rows;           /* LOADING: rows of the present page */
+    bool load_sent;          /* LOADING: it is part of the read in flight */
+    struct timer timer;      /* STEP: end of the attempt's time; PAUSED: end of the pause */
+    struct timer deadline;
+    struct ifp_step_ctx *job; /* borrowed; the attempt under way while STEP */
+    struct action action;
+    struct failed_attempt failure;
+    int suspect; /* it may be what made a batch fail: at most so many go together; 0: no */
+    bool parks;  /* the commit in flight parks it: it leaves this process */
+    int locked;  /* how often in a row another transaction held its row */
+
+    /* of the present pass: replay.c */
+    int32_t seq;
+    uint64_t randoms;
+    struct names *names;
+    ifp_error_info error;
+};
+
+struct engine;
+
+/* A claimed row becomes a run (LOADING when it has a journal, else READY).  A run of the same
+ * execution with an older fence is dropped; with the same fence the row is ignored. */
+int run_adopt(struct engine *e, const struct store_claimed *row, struct ifp_run **ret) MUSTCHECK;
+void run_move(struct ifp_run *run, enum run_state to);
+/* One pass and what follows from it. */
+void run_pass(struct ifp_run *run);
+/* What follows when the commit of the present action was acknowledged. */
+void run_committed(struct ifp_run *run, const struct flush_answer *answer);
+/* The attempt under way has ended: replies to job.c. */
+void run_attempt_done(struct ifp_run *run, struct ifp_step_ctx *job);
+/* The execution ends, whatever it was doing: commits status and error. */
+void run_fail(struct ifp_run *run, const char *code, const char *text);
+void run_cancel(struct ifp_run *run);
+/* Leaves a wait in memory early, for a pass that looks at the marks; else does nothing. */
+void run_wake(struct ifp_run *run);
+/* Forgets the run: it is not ours any more.  A step under way is told and left to itself. */
+void run_drop(struct ifp_run *run);
+/* Nothing but a hand-back is left to do for it. */
+void run_give_back(struct ifp_run *run);
+
+#endif
