@@ -1,0 +1,149 @@
+/*
+ * app/clientapi.c - the client half of inferpipe.h: a thin front of store/client.
+ *
+ * Limits and the default workspace come from the environment (INFERPIPE_*), as for the commands.
+ * Each call leaves its error's text in the client; ids are checked here, all else below.
+ */
+#include "app/dbclient.h"
+#include "app/wait.h"
+#include "base/config.h"
+#include "base/ids.h"
+#include "base/mem.h"
+#include "store/client.h"
+
+#include <string.h>
+
+struct ifp_client {
+    struct client client;
+    bool open; /* client is */
+    struct err e;
+};
+
+static int open_with(struct ifp_client *client, const struct config *config, const char *conninfo)
+{
+    int rc = dbclient_open(config, conninfo, &client->client, &client->e);
+
+    if (rc != 0)
+        return rc;
+    client->open = true;
+    return client_ready(&client->client, &client->e);
+}
+
+int ifp_client_open(const char *conninfo, ifp_client **ret_client)
+{
+    struct ifp_client *client = mem_zalloc(sizeof(*client));
+    struct config config;
+    int rc;
+
+    if (!client)
+        return IFP_ENOMEM;
+    err_clear(&client->e);
+    *ret_client = client;
+    rc = config_init(&config, &client->e);
+    if (rc != 0)
+        return rc;
+    rc = config_load_env(&config, &client->e);
+    if (rc == 0)
+        rc = config_check(&config, &client->e);
+    if (rc == 0)
+        rc = open_with(client, &config, conninfo);
+    config_release(&config);
+    return rc;
+}
+
+void ifp_client_close(ifp_client *client)
+{
+    if (!client)
+        return;
+    if (client->open)
+        client_release(&client->client);
+    mem_free(client);
+}
+
+const char *ifp_client_error(const ifp_client *client)
+{
+    return client ? client->e.text : "out of memory";
+}
+
+/* Begins a call: forgets the last error; refuses a client that never opened. */
+static int begin(ifp_client *client)
+{
+    err_clear(&client->e);
+    if (!client->open)
+        return err_set(&client->e, IFP_EINVALID, "the client is not open");
+    return 0;
+}
+
+static int begin_with(ifp_client *client, const char *id, int64_t *ret_id)
+{
+    int rc = begin(client);
+
+    if (rc == 0 && ids_execution_parse(id ? id : "", ret_id) != 0)
+        rc = err_set(&client->e, IFP_EINVALID, "\"%s\" is not an execution id", id ? id : "");
+    return rc;
+}
+
+int ifp_client_start(ifp_client *client, const char *workflow, const char *input,
+                     const ifp_start_options *options, char ret_id[IFP_ID_SIZE])
+{
+    static const ifp_start_options defaults = { 0 };
+    const char *text = input ? input : "null";
+    int64_t id = 0;
+    bool created;
+    int rc = begin(client);
+
+    if (rc == 0)
+        rc = client_start(&client->client, workflow ? workflow : "", text, strlen(text),
+                          options ? options : &defaults, &id, &created, &client->e);
+    if (rc == 0)
+        ids_execution_format(id, ret_id);
+    return rc;
+}
+
+int ifp_client_get(ifp_client *client, const char *id, ifp_execution *ret)
+{
+    int64_t number = 0;
+    int rc = begin_with(client, id, &number);
+
+    return rc == 0 ? client_get(&client->client, number, ret, NULL, &client->e) : rc;
+}
+
+int ifp_client_wait(ifp_client *client, const char *id, int64_t timeout_ms, ifp_execution *ret)
+{
+    int64_t number = 0;
+    int rc = begin_with(client, id, &number);
+
+    if (rc == 0 && timeout_ms < -1)
+        rc = err_set(&client->e, IFP_EINVALID, "timeout_ms must not be negative, but for -1");
+    return rc == 0 ? wait_execution(&client->client, number, timeout_ms, ret, &client->e) : rc;
+}
+
+int ifp_client_send(ifp_client *client, const char *id, const char *name, const char *message,
+                    const char *dedupe)
+{
+    const char *text = message ? message : "null";
+    int64_t number = 0;
+    bool fresh;
+    int rc = begin_with(client, id, &number);
+
+    return rc == 0 ? client_send(&client->client, number, name ? name : "", text, strlen(text),
+                                 dedupe, &fresh, &client->e)
+                   : rc;
+}
+
+int ifp_client_cancel(ifp_client *client, const char *id, bool force)
+{
+    int64_t number = 0;
+    bool now;
+    int rc = begin_with(client, id, &number);
+
+    return rc == 0 ? client_cancel(&client->client, number, force, &now, &client->e) : rc;
+}
+
+int ifp_client_retry(ifp_client *client, const char *id)
+{
+    int64_t number = 0;
+    int rc = begin_with(client, id, &number);
+
+    return rc == 0 ? client_retry(&client->client, number, &client->e) : rc;
+}

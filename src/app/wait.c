@@ -1,0 +1,54 @@
+/*
+ * app/wait.c - polls an execution until it has ended.
+ *
+ * Polling, because an end is announced to nobody: the hot path of the workers pays for no listener.
+ * The pause grows with the time waited, so that short runs answer quickly and long ones cost five
+ * look-ups a second.
+ */
+#include "app/wait.h"
+
+#include "base/clock.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <poll.h>
+
+enum { PAUSE_FIRST_MS = 5, PAUSE_MAX_MS = 200, PATIENCE_MS = 60000 };
+
+bool wait_ended(enum ifp_status status)
+{
+    return status != IFP_QUEUED && status != IFP_RUNNING;
+}
+
+/* poll(2) over nothing: a signal may end it early, which only costs a look-up. */
+void wait_ms(int64_t ms)
+{
+    assert(ms >= 0);
+    (void)poll(NULL, 0, (int)MIN(ms, INT_MAX));
+}
+
+int wait_execution(struct client *c, int64_t id, int64_t timeout_ms, ifp_execution *ret,
+                   struct err *e)
+{
+    int64_t start = clock_mono_us() / 1000, seen = start, now, pause = PAUSE_FIRST_MS;
+    ifp_execution x;
+    int rc;
+
+    for (;; pause = MIN(pause * 2, PAUSE_MAX_MS)) {
+        rc = client_get(c, id, &x, NULL, e);
+        now = clock_mono_us() / 1000;
+        if (rc != 0 && !(rc == IFP_EUNAVAILABLE && (timeout_ms >= 0 || now - seen < PATIENCE_MS)))
+            return rc;
+        if (rc == 0 && wait_ended(x.status)) {
+            *ret = x;
+            return 0;
+        }
+        if (rc == 0) {
+            seen = now;
+            ifp_execution_release(&x);
+        }
+        if (timeout_ms >= 0 && now - start >= timeout_ms)
+            return rc != 0 ? rc : err_set(e, IFP_ETIMEOUT, "it has not ended yet");
+        wait_ms(timeout_ms >= 0 ? MIN(pause, timeout_ms - (now - start)) : pause);
+    }
+}
