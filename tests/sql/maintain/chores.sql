@@ -1,0 +1,26 @@
+-- The hourly chores: expired keys, workers long gone, cancels without a worker.
+begin;
+select plan(5);
+select inferpipe_test.setup();
+select exec_id from inferpipe.execution_start(1, 'order', null, null, 3::int2, 0, null, 'short',
+  1000,
+  '1', null, null, null);
+select exec_id from inferpipe.execution_start(1, 'order', null, null, 3::int2, 0, null, 'long',
+  1000000000, '1', null, null, null);
+select inferpipe_test.worker(98), inferpipe.worker_leave(98);
+select inferpipe_test.worker(97);
+insert into inferpipe._inferpipe_cancels values (99, 1), (98, 2), (5, 3);
+select lives_ok('select inferpipe.maintain()', 'once');
+select is(array_agg(worker_id order by worker_id), array[97, 98, 99]::int8[],
+  'the newly gone are kept')
+from inferpipe._inferpipe_workers;
+select is(array_agg(worker_id), array[99::int8], 'cancels for the living are kept')
+from inferpipe._inferpipe_cancels;
+select set_config('inferpipe_test.now', (clock_timestamp() + interval '25 h')::text, true);
+select inferpipe.maintain();
+select is(array_agg(worker_id order by worker_id), array[97, 99]::int8[], 'a day later they go')
+from inferpipe._inferpipe_workers;
+select is(array_agg(key), array[inferpipe.text_uuid('long')], 'keys go when their time is over')
+from inferpipe._inferpipe_idempotency;
+select * from finish();
+rollback;
