@@ -267,9 +267,9 @@ static void read_verdict(const struct store_op *op, void *ctx)
 }
 
 /*
- * As the engine does it: a lost answer is followed by the same batch, lost memory by a new one.  The
- * backend whose connection was cut may still be at its commit: the same batch then finds the run
- * locked, and comes again.
+ * As the engine does it: a lost answer is followed by the same batch, lost memory by a new one.
+ * The backend whose connection was cut may still be at its commit: the same batch then finds the
+ * run locked, and comes again.
  */
 static void commit_a_step(void *ctx)
 {
