@@ -14,6 +14,7 @@ create schema if not exists inferpipe;
 \i ../schema/lane_intern.sql
 \i ../schema/wake.sql
 \i ../schema/run_end.sql
+\i ../schema/runs_insert.sql
 \i ../schema/execution_start.sql
 \i ../schema/execution_send.sql
 \i ../schema/execution_cancel.sql

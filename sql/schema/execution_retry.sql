@@ -17,7 +17,6 @@ as $$
 declare
   v_now timestamptz := inferpipe.clock();
   v_fence int4;
-  v_lane int4;
 begin
   select f.fence into v_fence
   from inferpipe._inferpipe_results f
@@ -29,17 +28,13 @@ begin
 
   perform inferpipe.forget_failure(p_exec);
   delete from inferpipe._inferpipe_results f where f.exec_id = p_exec;
-  insert into inferpipe._inferpipe_runs (
-    exec_id, ready_at, deadline, fence, workspace_id, lane, shard, prio, has_journal)
-  select e.exec_id, v_now, v_now + (e.deadline - e.created_at), v_fence, e.workspace_id, e.lane,
-    e.exec_id % s.value::int4, e.prio,
-    exists (select from inferpipe._inferpipe_steps t where t.exec_id = p_exec)
-    or exists (select from inferpipe._inferpipe_attempts a where a.exec_id = p_exec)
+  perform inferpipe.runs_insert(p_workspace, array[p_exec], array[e.lane], array[e.prio],
+    array[v_now], array[v_now + (e.deadline - e.created_at)], null, null, array[e.queue_key],
+    array[v_fence], array[
+      exists (select from inferpipe._inferpipe_steps t where t.exec_id = p_exec)
+      or exists (select from inferpipe._inferpipe_attempts a where a.exec_id = p_exec)])
   from inferpipe._inferpipe_executions e
-  join inferpipe._inferpipe_settings s on s.name = 'shards'
-  where e.exec_id = p_exec
-  returning lane into v_lane;
-  perform inferpipe.wake(p_workspace, array[v_lane]);
+  where e.exec_id = p_exec;
 end
 $$;
 

@@ -23,22 +23,17 @@ as $$
 #variable_conflict use_column
 declare
   c_millisecond constant interval := '1 millisecond';
-  c_notify_within_ms constant int8 := 1000; -- a later start is found by the workers' ticks
   v_now timestamptz := inferpipe.clock();
   v_lane int4 := inferpipe.lane_intern(p_workspace, p_queue, p_workflow, p_version);
-  v_delay_ms int8 := coalesce(p_delay_ms, 0);
   v_deadline timestamptz;
-  v_shards int4;
   v_key uuid;
   v_id int8;
 begin
   select case when coalesce(p_deadline_ms, w.deadline_ms) >= 0
-    then v_now + coalesce(p_deadline_ms, w.deadline_ms) * c_millisecond end,
-    s.value::int4
-  into v_deadline, v_shards
+    then v_now + coalesce(p_deadline_ms, w.deadline_ms) * c_millisecond end
+  into v_deadline
   from inferpipe._inferpipe_lanes l
   join inferpipe._inferpipe_workflows w on w.workflow_id = l.workflow_id
-  join inferpipe._inferpipe_settings s on s.name = 'shards'
   where l.lane_id = v_lane;
 
   if p_key is not null then
@@ -71,13 +66,8 @@ begin
     insert into inferpipe._inferpipe_payloads (exec_id, hash, data)
     values (v_id, p_input_hash, p_input);
   end if;
-  insert into inferpipe._inferpipe_runs (
-    exec_id, ready_at, deadline, workspace_id, lane, shard, prio)
-  values (v_id, v_now + v_delay_ms * c_millisecond, v_deadline, p_workspace, v_lane,
-    v_id % v_shards, p_prio);
-  if v_delay_ms < c_notify_within_ms then
-    perform inferpipe.wake(p_workspace, array[v_lane]);
-  end if;
+  perform inferpipe.runs_insert(p_workspace, array[v_id], array[v_lane], array[p_prio],
+    array[v_now + coalesce(p_delay_ms, 0) * c_millisecond], array[v_deadline], null, null, null);
   exec_id := v_id;
   created := true;
   return next;

@@ -38,6 +38,7 @@ create table inferpipe._inferpipe_runs (
   owner int8 not null default 0,    -- worker_id, 0: nobody
   wait_key int8 not null default 0, -- name_key of the message it waits for; -1: any
   deadline timestamptz,
+  parent_id int8,                   -- the execution whose child it is
   fence int4 not null default 0,
   workspace_id int4 not null,
   lane int4 not null,
