@@ -159,6 +159,10 @@ IFP_API int ifp_step_fail(ifp_step_ctx *step, const char *code, int finality, co
                           ...) IFP_PRINTF(4, 5);
 /* The same text on every attempt of this step, and on no other step: for payment services. */
 IFP_API const char *ifp_step_key(const ifp_step_ctx *step);
+/* This attempt's claim on the execution, as a text for `select inferpipe.assert_lease($1)` in a
+ * transaction of the step's own: that raises IP001 once another worker owns the execution, and else
+ * keeps it here until the transaction ends.  A transactional step needs none. */
+IFP_API const char *ifp_step_lease(const ifp_step_ctx *step);
 /* 1 for the first attempt. */
 IFP_API int ifp_step_attempt(const ifp_step_ctx *step);
 /* The execution's id ("exe_..."), for logs. */

@@ -35,6 +35,7 @@ create schema if not exists inferpipe;
 \i ../schema/flush_end.sql
 \i ../schema/flush.sql
 \i ../schema/step_tx_commit.sql
+\i ../schema/assert_lease.sql
 \i ../schema/reap_mark.sql
 \i ../schema/reap_release.sql
 \i ../schema/worker_leave.sql

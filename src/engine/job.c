@@ -273,6 +273,8 @@ static struct ifp_step_ctx *create(struct ifp_run *run)
     job->timeout_ms = a->retry.timeout_ms;
     memcpy(job->id, run->id, sizeof(job->id));
     snprintf(job->key, sizeof(job->key), "%s-%016" PRIx64, run->id, (uint64_t)a->call.step_key);
+    snprintf(job->lease, sizeof(job->lease), "%s.%" PRId64 ".%d", run->id,
+             run->engine->lease.worker_id, run->fence);
     return job;
 }
 
@@ -400,6 +402,12 @@ const char *ifp_step_key(const ifp_step_ctx *step)
 {
     assert(step->owner.magic == VALUE_OWNER_MAGIC);
     return step->key;
+}
+
+const char *ifp_step_lease(const ifp_step_ctx *step)
+{
+    assert(step->owner.magic == VALUE_OWNER_MAGIC);
+    return step->lease;
 }
 
 int ifp_step_attempt(const ifp_step_ctx *step)

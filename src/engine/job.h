@@ -45,6 +45,7 @@ struct ifp_step_ctx {
     int attempt;
     char id[IFP_ID_SIZE];
     char key[40];
+    char lease[64]; /* id.worker.fence */
     atomic_bool canceled;
 
     /* written by the pool thread, read on the loop after `done` */
