@@ -52,7 +52,8 @@ select
   r.crashes,
   r.flags & 1 <> 0 as cancel_requested,
   e.exec_id,
-  v.slug as workspace
+  v.slug as workspace,
+  inferpipe.id_text(e.forked_from) as forked_from
 from inferpipe._inferpipe_executions e
 join inferpipe._inferpipe_visible v on v.workspace_id = e.workspace_id
 join inferpipe._inferpipe_lanes l on l.lane_id = e.lane

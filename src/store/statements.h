@@ -33,6 +33,7 @@ enum statement {
     STATEMENT_SEND,
     STATEMENT_CANCEL,
     STATEMENT_RETRY,
+    STATEMENT_FORK,
     STATEMENT_GET,
     /* listings */
     STATEMENT_LIST_ALL,
