@@ -169,6 +169,10 @@ IFP_API int ifp_step_attempt(const ifp_step_ctx *step);
 IFP_API const char *ifp_step_execution(const ifp_step_ctx *step);
 /* True once the execution was canceled, its lease lost, or the attempt's time is over. */
 IFP_API bool ifp_step_canceled(const ifp_step_ctx *step);
+/* Adds to what this attempt has cost: tokens, and US dollars (kept to a billionth).  It is recorded
+ * with the attempt, also with one that fails; the totals show with the step and the execution.
+ * IFP_EINVALID: negative, or over 10^12 tokens or 10^9 dollars in all. */
+IFP_API int ifp_step_cost(ifp_step_ctx *step, int64_t tokens, double usd);
 /* Scratch memory that lives as long as the attempt; NULL when there is none. */
 IFP_API void *ifp_step_alloc(ifp_step_ctx *step, size_t size);
 
@@ -217,6 +221,23 @@ IFP_API int ifp_sleep_ms(ifp_run *run, int64_t ms) IFP_MUSTCHECK;
  */
 IFP_API int ifp_receive(ifp_run *run, const char *name, const char *timeout,
                         const ifp_json **ret_message) IFP_MUSTCHECK;
+
+/*
+ * Sends a message to another execution of the workspace, exactly once: a transactional step under
+ * the message's name.  IFP_ESTEP_FAILED with code NOT_FOUND or CONFLICT: there is none, it has
+ * ended.
+ */
+IFP_API int ifp_send(ifp_run *run, const char *execution_id, const char *name,
+                     const ifp_json *message) IFP_MUSTCHECK;
+/* What the execution shows of itself while it lives and after (`execution state`, the view
+ * executions): the newest value counts.  It is durable before the next step begins. */
+IFP_API int ifp_set_state(ifp_run *run, const ifp_json *state) IFP_MUSTCHECK;
+/*
+ * True when this execution takes the change `id` of the workflow: it came here for the first time
+ * after the change, which is recorded.  False when it has passed this place before: it goes on as
+ * it began.  The answer for an id holds for the whole execution.
+ */
+IFP_API bool ifp_patched(ifp_run *run, const char *id);
 
 /* Recorded time, in milliseconds since 1970: the same value on every replay. */
 IFP_API int64_t ifp_now(ifp_run *run);
@@ -309,7 +330,8 @@ typedef struct ifp_execution {
     char *error;
     int64_t created_ms;  /* since 1970 */
     int64_t finished_ms; /* 0 while it runs */
-    char *forked_from;   /* the id of the execution whose journal it began with */
+    int64_t tokens;      /* what its steps said that they cost, in all */
+    double usd;
 } ifp_execution;
 
 IFP_API int ifp_client_get(ifp_client *client, const char *id, ifp_execution *ret) IFP_MUSTCHECK;
@@ -321,35 +343,13 @@ IFP_API void ifp_execution_release(ifp_execution *execution); /* NULL and zeroed
  * with the same text does nothing. */
 IFP_API int ifp_client_send(ifp_client *client, const char *id, const char *name,
                             const char *message, const char *dedupe) IFP_MUSTCHECK;
+/* The live state as JSON, to be freed with ifp_client_free; NULL when it never set one. */
+IFP_API int ifp_client_state(ifp_client *client, const char *id, char **ret_state) IFP_MUSTCHECK;
+IFP_API void ifp_client_free(void *memory); /* NULL is fine */
 /* Asks for the end; `force` ends it now, whatever its worker does.  IFP_ECONFLICT: it has ended. */
 IFP_API int ifp_client_cancel(ifp_client *client, const char *id, bool force) IFP_MUSTCHECK;
 /* Runs a failed or canceled execution again from its last completed step, under the same id. */
 IFP_API int ifp_client_retry(ifp_client *client, const char *id) IFP_MUSTCHECK;
-
-typedef struct ifp_fork_result {
-    const char *step;   /* as in ifp_fork_options.from */
-    const char *result; /* JSON; NULL: null */
-} ifp_fork_result;
-
-typedef struct ifp_fork_options {
-    const char *from;           /* the step to start over from: "name", or "name#2" for the second
-                                   one of that name; default: the call that a failed or canceled
-                                   execution ended with, and where any other one stands */
-    const char *input;          /* JSON; default: the same */
-    const char *version;        /* default: the same */
-    const char *key;            /* idempotency key: a second fork with it gives the first's id */
-    const ifp_fork_result *set; /* results of steps and messages in front of `from` to replace */
-    size_t set_count;           /* at most 100 */
-} ifp_fork_options;
-
-/*
- * Makes a new execution with the journal of this one in front of a step, and goes on from there;
- * the source, which may live or have ended, stays as it is.  What was done is not done again:
- * children are not started, sleeps end when they did.  Messages that the source has not received
- * are not copied.  IFP_ENOTFOUND: no such execution or step.
- */
-IFP_API int ifp_client_fork(ifp_client *client, const char *id, const ifp_fork_options *options,
-                            char ret_id[IFP_ID_SIZE]) IFP_MUSTCHECK;
 
 #ifdef __cplusplus
 }

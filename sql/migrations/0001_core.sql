@@ -19,10 +19,8 @@ create schema if not exists inferpipe;
 \i ../schema/execution_send.sql
 \i ../schema/execution_cancel.sql
 \i ../schema/execution_retry.sql
-\i ../schema/execution_fork.sql
 \i ../schema/json_bytes.sql
 \i ../schema/callers.sql
-\i ../schema/callers_fork.sql
 \i ../schema/workflow_register.sql
 \i ../schema/lanes.sql
 \i ../schema/worker_beat.sql
@@ -35,9 +33,11 @@ create schema if not exists inferpipe;
 \i ../schema/flush_park.sql
 \i ../schema/flush_receive.sql
 \i ../schema/flush_end.sql
+\i ../schema/flush_notes.sql
 \i ../schema/flush.sql
 \i ../schema/step_tx_commit.sql
 \i ../schema/assert_lease.sql
+\i ../schema/step_send.sql
 \i ../schema/reap_mark.sql
 \i ../schema/reap_release.sql
 \i ../schema/worker_leave.sql

@@ -1,8 +1,9 @@
 -- The group commit: what happened to many executions of one worker, in one transaction, one fsync.
 --
 -- The arrays p_ have an element for each execution (each at most once), r_ for each journal row, a_
--- for each failed attempt, l_ for each large payload. Moves: 0 keep, 1 park, 2 end, 3 receive, 4
--- hand back. The answer has a row for each execution, in the order given:
+-- for each failed attempt, l_ for each large payload, n_ for each note (flush_notes.sql). Moves: 0
+-- keep, 1 park, 2 end, 3 receive, 4 hand back. The answer has a row for each execution, in the
+-- order given:
 --
 --   verdict  0 written; 1 another transaction holds the row: nothing written, try again;
 --            2 not ours; 3 a journal row with this key exists under another fence or seq: nothing
@@ -34,7 +35,11 @@ create function inferpipe.flush(
   r_took_us int8[], r_wake_ms int8[],
   a_exec int8[], a_key int8[], a_seq int4[], a_attempt int2[], a_error_code text[],
   a_error text[], a_next_ms int8[],
-  l_exec int8[], l_hash bytea[], l_data bytea[])
+  l_exec int8[], l_hash bytea[], l_data bytea[],
+  n_exec int8[] default '{}', n_what int2[] default '{}', n_key int8[] default '{}',
+  n_seq int4[] default '{}', n_attempt int2[] default '{}', n_number int4[] default '{}',
+  n_name text[] default '{}', n_kind text[] default '{}', n_data bytea[] default '{}',
+  n_tokens int8[] default '{}', n_usd int8[] default '{}')
 returns table (
   exec_id int8, verdict int2, flags int2, wake_at timestamptz, got int2, payload bytea)
 language plpgsql volatile rows 50
@@ -90,6 +95,10 @@ begin
     if cardinality(a_exec) > 0 then
       perform inferpipe.flush_attempts(
         v_now, v_own, v_fence, a_exec, a_key, a_seq, a_attempt, a_error_code, a_error, a_next_ms);
+    end if;
+    if cardinality(n_exec) > 0 then
+      perform inferpipe.flush_notes(v_now, v_own, v_fence, n_exec, n_what, n_key, n_seq, n_attempt,
+        n_number, n_name, n_kind, n_data, n_tokens, n_usd);
     end if;
     if c_sleep = any (r_kind) then
       v_wake := inferpipe.flush_wakes(v_own, r_exec, r_key, r_kind);

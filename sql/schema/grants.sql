@@ -18,7 +18,8 @@ grant select on all tables in schema inferpipe to inferpipe_worker;
 grant usage on all sequences in schema inferpipe to inferpipe_worker;
 grant insert, update on
   inferpipe._inferpipe_workflows, inferpipe._inferpipe_queues, inferpipe._inferpipe_lanes,
-  inferpipe._inferpipe_workers, inferpipe._inferpipe_idempotency, inferpipe._inferpipe_executions
+  inferpipe._inferpipe_workers, inferpipe._inferpipe_idempotency, inferpipe._inferpipe_executions,
+  inferpipe._inferpipe_states
   to inferpipe_worker;
 grant insert, update, delete on
   inferpipe._inferpipe_runs, inferpipe._inferpipe_cancels, inferpipe._inferpipe_results,

@@ -13,7 +13,6 @@ create table inferpipe._inferpipe_executions (
   created_at timestamptz not null,
   deadline timestamptz,             -- of the first try; the one in force is in _inferpipe_runs
   parent_id int8,
-  forked_from int8,                 -- whose journal it began with
   seed int8 not null,               -- source of recorded random numbers
   workspace_id int4 not null,
   lane int4 not null,
@@ -51,7 +50,8 @@ create index _inferpipe_results_unhappy
 -- The journal.  step_key is a hash of name and occurrence; the name is compared on replay.  seq is
 -- the ordinal of the call in program order.
 -- kind: 1 step, 2 sleep, 3 message, 4 child, 5 recorded time, 6 transactional step, 9 the intent of
--- a wait (it holds when the wait times out).  status: 0 ok, 1 failed, 2 timed out.
+-- a wait (it holds when the wait times out), 13 a patch that this execution took.  status: 0 ok, 1
+-- failed, 2 timed out.  tokens, usd: what the step said that its last attempt cost.
 create table inferpipe._inferpipe_steps (
   exec_id int8 not null,
   step_key int8 not null,
@@ -68,8 +68,10 @@ create table inferpipe._inferpipe_steps (
   result bytea,
   error_code text,
   error text,
+  tokens int8,
+  usd numeric,
   constraint steps_pkey primary key (exec_id, step_key),
-  constraint steps_kind check (kind in (1, 2, 3, 4, 5, 6, 9)),
+  constraint steps_kind check (kind between 1 and 14),
   constraint steps_status check (status in (0, 1, 2)),
   constraint steps_codec check (codec in (0, 1))
 ) partition by range (exec_id);
@@ -85,6 +87,8 @@ create table inferpipe._inferpipe_attempts (
   attempt int2 not null,
   error_code text,
   error text,
+  tokens int8,
+  usd numeric,
   constraint attempts_pkey primary key (exec_id, step_key, attempt, fence)
 ) partition by range (exec_id);
 
@@ -119,6 +123,20 @@ create table inferpipe._inferpipe_payloads (
 ) partition by range (exec_id);
 alter table inferpipe._inferpipe_payloads alter column data set storage external;
 
+-- What an execution says of itself now: step_key 0 is its live state, any other one the progress of
+-- that step.  The only rows here that are written over.
+create table inferpipe._inferpipe_states (
+  exec_id int8 not null,
+  step_key int8 not null,
+  said_at timestamptz not null,
+  fence int4 not null,
+  seq int4 not null,
+  attempt int2 not null,
+  name text not null,
+  data bytea,
+  constraint states_pkey primary key (exec_id, step_key)
+) partition by range (exec_id);
+
 -- The net under the partitions: a row whose week has no partition lands here, and `doctor` tells.
 create table inferpipe._inferpipe_executions_default
   partition of inferpipe._inferpipe_executions default;
@@ -132,3 +150,5 @@ create table inferpipe._inferpipe_messages_default
   partition of inferpipe._inferpipe_messages default;
 create table inferpipe._inferpipe_payloads_default
   partition of inferpipe._inferpipe_payloads default;
+create table inferpipe._inferpipe_states_default
+  partition of inferpipe._inferpipe_states default;

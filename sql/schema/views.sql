@@ -51,19 +51,29 @@ select
   r.fence as claims,
   r.crashes,
   r.flags & 1 <> 0 as cancel_requested,
+  cost.tokens,
+  cost.usd,
+  (select pg_catalog.convert_from(s.data, 'UTF8')::json from inferpipe._inferpipe_states s
+   where s.exec_id = e.exec_id and s.step_key = 0) as state,
   e.exec_id,
-  v.slug as workspace,
-  inferpipe.id_text(e.forked_from) as forked_from
+  v.slug as workspace
 from inferpipe._inferpipe_executions e
 join inferpipe._inferpipe_visible v on v.workspace_id = e.workspace_id
 join inferpipe._inferpipe_lanes l on l.lane_id = e.lane
 join inferpipe._inferpipe_workflows w on w.workflow_id = l.workflow_id
 join inferpipe._inferpipe_queues q on q.queue_id = l.queue_id
 left join inferpipe._inferpipe_runs r on r.exec_id = e.exec_id
-left join inferpipe._inferpipe_results f on f.exec_id = e.exec_id;
+left join inferpipe._inferpipe_results f on f.exec_id = e.exec_id
+left join lateral (
+  select sum(c.tokens)::int8 as tokens, sum(c.usd) as usd
+  from (
+    select s.tokens, s.usd from inferpipe._inferpipe_steps s where s.exec_id = e.exec_id
+    union all
+    select a.tokens, a.usd from inferpipe._inferpipe_attempts a where a.exec_id = e.exec_id) c
+) cost on true;
 
 -- The journal; the intents of waits are left out, waiting_for and ready_at of the execution tell
--- them.
+-- them.  What a step cost includes its failed attempts.
 create view inferpipe.steps with (security_barrier) as
 select
   inferpipe.id_text(s.exec_id) as id,
@@ -80,11 +90,21 @@ select
   s.done_at,
   s.wake_at,
   s.took_us,
+  cost.tokens,
+  cost.usd,
   s.exec_id,
   v.slug as workspace
 from inferpipe._inferpipe_steps s
 join inferpipe._inferpipe_executions e on e.exec_id = s.exec_id
 join inferpipe._inferpipe_visible v on v.workspace_id = e.workspace_id
+left join lateral (
+  select sum(c.tokens)::int8 as tokens, sum(c.usd) as usd
+  from (
+    select s.tokens, s.usd
+    union all
+    select a.tokens, a.usd from inferpipe._inferpipe_attempts a
+    where a.exec_id = s.exec_id and a.step_key = s.step_key) c
+) cost on true
 where s.kind <> 9;
 
 -- Messages that no wait has taken yet.

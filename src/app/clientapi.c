@@ -131,6 +131,19 @@ int ifp_client_send(ifp_client *client, const char *id, const char *name, const 
                    : rc;
 }
 
+int ifp_client_state(ifp_client *client, const char *id, char **ret_state)
+{
+    int64_t number = 0;
+    int rc = begin_with(client, id, &number);
+
+    return rc == 0 ? client_state(&client->client, number, ret_state, &client->e) : rc;
+}
+
+void ifp_client_free(void *memory)
+{
+    mem_free(memory);
+}
+
 int ifp_client_cancel(ifp_client *client, const char *id, bool force)
 {
     int64_t number = 0;
@@ -138,20 +151,6 @@ int ifp_client_cancel(ifp_client *client, const char *id, bool force)
     int rc = begin_with(client, id, &number);
 
     return rc == 0 ? client_cancel(&client->client, number, force, &now, &client->e) : rc;
-}
-
-int ifp_client_fork(ifp_client *client, const char *id, const ifp_fork_options *options,
-                    char ret_id[IFP_ID_SIZE])
-{
-    int64_t number = 0, fork = 0;
-    bool created;
-    int rc = begin_with(client, id, &number);
-
-    if (rc == 0)
-        rc = client_fork(&client->client, number, options, &fork, &created, &client->e);
-    if (rc == 0)
-        ids_execution_format(fork, ret_id);
-    return rc;
 }
 
 int ifp_client_retry(ifp_client *client, const char *id)

@@ -290,9 +290,22 @@ static const struct table_column get_columns[] = {
     { "output", "output" },
     { "error_code", "error" },
     { "error", "message" },
-    { "forked_from", "forked from" },
+    { "tokens", "tokens" },
+    { "usd", "usd" },
     { 0 },
 };
+
+/* Nothing for one that never said what it cost. */
+static void add_cost(struct table *t, const ifp_execution *x)
+{
+    char tokens[24], usd[32];
+    bool told = x->tokens != 0 || x->usd > 0;
+
+    (void)snprintf(tokens, sizeof(tokens), "%lld", (long long)x->tokens);
+    (void)snprintf(usd, sizeof(usd), "%.9g", x->usd);
+    table_json(t, told ? tokens : NULL);
+    table_json(t, told ? usd : NULL);
+}
 
 static int print_execution(const struct cli *c, const ifp_execution *x, const char *input,
                            struct err *e)
@@ -314,7 +327,7 @@ static int print_execution(const struct cli *c, const ifp_execution *x, const ch
     table_json(&t, x->output);
     table_str(&t, x->error_code);
     table_str(&t, x->error);
-    table_str(&t, x->forked_from);
+    add_cost(&t, x);
     if (!c->json)
         rc = table_print_record(&t, stdout, e);
     else
@@ -350,40 +363,20 @@ int cmd_execution_get(struct cli *c, struct err *e)
 /* ---- steps ---------------------------------------------------------------------------------- */
 
 static const struct table_column step_columns[] = {
-    { "seq", "SEQ" },
-    { "step", "STEP" },
-    { "name", NULL },
-    { "kind", "KIND" },
-    { "status", "STATUS" },
-    { "attempts", "ATTEMPTS" },
-    { "took_us", NULL },
-    { "done_at", "DONE" },
-    { "wake_at", "WAKES" },
-    { "error_code", "ERROR" },
-    { "error", NULL },
-    { "result", "RESULT" },
-    { 0 },
+    { "seq", "SEQ" },           { "name", "NAME" },
+    { "kind", "KIND" },         { "status", "STATUS" },
+    { "attempts", "ATTEMPTS" }, { "took_us", NULL },
+    { "done_at", "DONE" },      { "wake_at", "WAKES" },
+    { "error_code", "ERROR" },  { "error", NULL },
+    { "tokens", NULL },         { "usd", NULL },
+    { "result", "RESULT" },     { 0 },
 };
-
-enum { LABEL_SIZE = 256 }; /* a name of 200 bytes, and a number */
-
-/* What `fork --from` takes: the name, with its number from the second one on. */
-static void step_label(const struct listing_step *s, char ret[LABEL_SIZE])
-{
-    int len = snprintf(ret, LABEL_SIZE, "%s", s->name);
-
-    if (s->nth > 1 && len > 0 && len < LABEL_SIZE)
-        (void)snprintf(ret + len, (size_t)(LABEL_SIZE - len), "#%lld", (long long)s->nth);
-}
 
 static int add_step(void *ctx, const struct listing_step *s)
 {
     struct table *t = ctx;
-    char label[LABEL_SIZE];
 
-    step_label(s, label);
     table_int(t, s->seq);
-    table_str(t, label);
     table_str(t, s->name);
     table_str(t, s->kind);
     table_str(t, s->status);
@@ -393,6 +386,11 @@ static int add_step(void *ctx, const struct listing_step *s)
     table_time(t, s->wake_ms);
     table_str(t, s->error_code);
     table_str(t, s->error);
+    if (s->usd)
+        table_int(t, s->tokens);
+    else
+        table_json(t, NULL);
+    table_json(t, s->usd);
     table_json(t, s->result);
     return 0;
 }

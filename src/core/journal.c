@@ -34,6 +34,8 @@ const char *journal_kind_name(enum journal_kind kind)
         return "attempts";
     case JOURNAL_INTENT:
         return "intent";
+    case JOURNAL_PATCH:
+        return "patch";
     case JOURNAL_NONE:
         break;
     }
@@ -121,6 +123,8 @@ int journal_add(struct journal *j, const struct journal_row *row)
         j->committed = (uint32_t)row->seq - 1;
     if ((uint32_t)row->seq > j->count)
         j->count = (uint32_t)row->seq;
+    if (!row->pending)
+        j->durable = MAX(j->durable, (uint32_t)row->seq);
     assert(j->pending <= j->rows && j->rows <= j->count);
     assert(j->count <= j->cap && j->committed <= j->count);
     return 0;
@@ -153,7 +157,8 @@ int journal_answer(const struct journal *j, const struct journal_call *call,
     const struct journal_row *row;
 
     assert(call->seq >= 1 && call->name);
-    assert(call->kind > JOURNAL_NONE && call->kind < JOURNAL_ATTEMPTS);
+    assert(call->kind > JOURNAL_NONE);
+    assert(call->kind != JOURNAL_ATTEMPTS && call->kind != JOURNAL_INTENT);
     row = row_at(j, (uint32_t)call->seq);
     if (!row)
         row = elsewhere(j, call);
@@ -167,6 +172,16 @@ int journal_answer(const struct journal *j, const struct journal_call *call,
                    "call %d: expected %s \"%s\" (recorded as call %d), found %s \"%s\"", call->seq,
                    journal_kind_name(row->kind), row->name, row->seq, journal_kind_name(call->kind),
                    call->name);
+}
+
+bool journal_passed(const struct journal *j, int32_t seq)
+{
+    assert(seq >= 1);
+    for (uint32_t at = (uint32_t)seq; at <= j->cap; at++)
+        if (j->slots[at - 1].row.kind != JOURNAL_NONE || j->slots[at - 1].attempts > 0 ||
+            j->slots[at - 1].intent_us != 0)
+            return true;
+    return false;
 }
 
 int journal_finish(const struct journal *j, int32_t calls, struct err *e)
@@ -209,4 +224,5 @@ void journal_committed(struct journal *j)
     }
     assert(j->pending == 0);
     j->committed = j->count;
+    j->durable = j->count;
 }

@@ -29,7 +29,8 @@ enum journal_kind {
     JOURNAL_NOW = 5,
     JOURNAL_TX = 6,
     JOURNAL_ATTEMPTS = 8,
-    JOURNAL_INTENT = 9
+    JOURNAL_INTENT = 9,
+    JOURNAL_PATCH = 13
 };
 enum journal_status { JOURNAL_OK = 0, JOURNAL_FAILED = 1, JOURNAL_TIMED_OUT = 2 };
 
@@ -63,6 +64,7 @@ struct journal {
     uint32_t rows;      /* rows there are */
     uint32_t pending;   /* rows not committed yet */
     uint32_t committed; /* no row up to this seq is pending */
+    uint32_t durable;   /* highest seq with a committed row */
     uint32_t rows_max;
 };
 
@@ -83,6 +85,8 @@ struct journal_call {
  * was called and what the journal has. */
 int journal_answer(const struct journal *j, const struct journal_call *call,
                    const struct journal_row **ret_row, struct err *e) MUSTCHECK;
+/* Whether the execution has been at call `seq` or behind it: there is a trace of either. */
+bool journal_passed(const struct journal *j, int32_t seq);
 /* At the return of the function after `calls` calls: rows that were never asked for. */
 int journal_finish(const struct journal *j, int32_t calls, struct err *e) MUSTCHECK;
 /* Walks the rows not committed yet: *pos starts at 0; NULL at the end. */

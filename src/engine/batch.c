@@ -75,7 +75,7 @@ static void fill_sleep(struct ifp_run *run, struct flush_run *f)
 /* A step waits for the commit of what is before it, or for its next attempt. */
 static void fill_step(struct ifp_run *run, struct flush_run *f)
 {
-    assert(run->action.wake_us != 0 || run->journal.pending > 0);
+    assert(run->action.wake_us != 0 || run->journal.pending > 0 || notes_any(&run->notes));
     run->parks = run->action.wake_us != 0;
     f->move = run->parks ? FLUSH_PARK : FLUSH_KEEP;
     f->state = FLUSH_RETRY;
@@ -159,6 +159,7 @@ static void fill(struct ifp_run *run, struct flush *flush)
         fill_action(run, &f);
     flush_add_run(flush, &f);
     fill_rows(run, flush);
+    notes_fill(&run->notes, flush);
 }
 
 /* ---- sending -------------------------------------------------------------------------------- */
@@ -326,6 +327,7 @@ static void halve(struct batch *b, const struct err *err)
             hold(run, REFUSED_US); /* tried again now and then: it must not be lost silently */
         } else {
             journal_committed(&run->journal); /* drops what could not be written */
+            notes_clear(&run->notes);
             run_fail(run, ifp_error_name(err->code), "the database refused what was recorded");
         }
     }

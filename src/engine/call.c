@@ -119,7 +119,7 @@ int call_suspend(struct ifp_run *run, const struct action *action)
     return IFP_SUSPENDED;
 }
 
-static bool name_ok(const char *name)
+bool call_name_ok(const char *name)
 {
     size_t len = name ? strlen(name) : 0;
 
@@ -161,7 +161,7 @@ int call_begin(struct ifp_run *run, struct journal_call *call, const struct jour
     int rc;
 
     assert(!*ret_row && run->seq >= 0);
-    if (!name_ok(call->name))
+    if (!call_name_ok(call->name))
         return call_fatal(run, IFP_EINVALID, "call %d: name: not 1 to %d bytes of printable UTF-8",
                           run->seq + 1, CALL_NAME_MAX_BYTES);
     if (!make_key(run, is_step ? '\0' : (char)call->kind, call->name, call, ret_intent))

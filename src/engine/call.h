@@ -39,6 +39,8 @@ int call_over(const struct ifp_run *run) MUSTCHECK;
  * no call of it does anything from here on, as the function may have taken another way. */
 bool call_is_starved(const struct ifp_run *run) MUSTCHECK;
 
+/* 1 to CALL_NAME_MAX_BYTES of printable UTF-8. */
+bool call_name_ok(const char *name) MUSTCHECK;
 /* Numbers the call and asks the journal: *ret_row stays NULL when it is not there yet.  ret_intent
  * (or NULL): the key of the call's intent row. */
 int call_begin(struct ifp_run *run, struct journal_call *call, const struct journal_row **ret_row,

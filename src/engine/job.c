@@ -66,6 +66,7 @@ static void destroy(struct ifp_step_ctx *job)
     assert(!job->slot && list_empty(&job->wait_link));
     list_del(&job->link);
     arena_release(&job->arena);
+    job_notes_release(&job->notes);
     mem_free(job);
 }
 
@@ -243,8 +244,10 @@ static void on_done(struct work *w)
     release_slot(job);
     if (!job->skipped)
         settle(job);
-    if (job->run)
+    if (job->run) {
+        job_notes_take(job);
         run_attempt_done(job->run, job);
+    }
     destroy(job);
 }
 
@@ -270,6 +273,8 @@ static struct ifp_step_ctx *create(struct ifp_run *run)
     job->fn = a->fn;
     job->tx_fn = a->tx_fn;
     job->exec_id = run->exec_id;
+    job->step_key = a->call.step_key;
+    job_notes_init(&job->notes);
     job->timeout_ms = a->retry.timeout_ms;
     memcpy(job->id, run->id, sizeof(job->id));
     snprintf(job->key, sizeof(job->key), "%s-%016" PRIx64, run->id, (uint64_t)a->call.step_key);
@@ -359,6 +364,7 @@ void job_detach(struct ifp_step_ctx *job)
 {
     assert(job->run && job->run->job == job);
     atomic_store(&job->canceled, true);
+    job_notes_take(job);
     job->run = NULL;
     if (take_back(job)) {
         release_slot(job);

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/value.h"
+#include "engine/job_notes.h"
 #include "engine/run.h"
 #include "loop/work.h"
 #include "store/txstep.h"
@@ -41,8 +42,9 @@ struct ifp_step_ctx {
     ifp_step_fn *fn;
     ifp_step_tx_fn *tx_fn;
     struct txstep tx;
-    int64_t exec_id, timeout_ms;
+    int64_t exec_id, step_key, timeout_ms;
     int attempt;
+    struct job_notes notes;
     char id[IFP_ID_SIZE];
     char key[40];
     char lease[64]; /* id.worker.fence */

@@ -304,6 +304,7 @@ void replay_pass(struct ifp_run *run)
     run->seq = 0;
     run->randoms = 0;
     run->names = &names;
+    run->patches = NULL;
     call_set_error(run, 0, "", "");
     rc = run->workflow->fn(run, run->input, &output);
     finish(run, rc, output);

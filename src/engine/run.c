@@ -75,6 +75,7 @@ static void destroy(struct ifp_run *run)
 {
     assert(list_empty(&run->link) && !run->job && !run->names);
     assert(!timer_armed(&run->timer) && !timer_armed(&run->deadline));
+    notes_clear(&run->notes);
     arena_release(&run->keep);
     arena_release(&run->pass);
     mem_free(run);
@@ -119,6 +120,7 @@ static struct ifp_run *create(struct engine *e, const struct store_claimed *row)
     run->load_after = INT64_MIN;
     ids_execution_format(row->exec_id, run->id);
     list_init(&run->link);
+    notes_init(&run->notes);
     arena_init(&run->keep, (size_t)engine_limit(e, CONFIG_RUN_MEMORY));
     arena_init(&run->pass, (size_t)engine_limit(e, CONFIG_RUN_MEMORY));
     value_owner_init(&run->owner, &run->pass);
@@ -278,13 +280,19 @@ static void start_attempt(struct ifp_run *run)
     }
 }
 
+/* Something is to be committed before anything else begins. */
+static bool has_news(const struct ifp_run *run)
+{
+    return run->journal.pending > 0 || notes_any(&run->notes);
+}
+
 static void act(struct ifp_run *run)
 {
     int64_t left;
 
     switch (run->action.kind) {
     case ACT_STEP:
-        if (run->journal.pending > 0)
+        if (has_news(run))
             commit(run);
         else
             start_attempt(run);
@@ -292,7 +300,7 @@ static void act(struct ifp_run *run)
     case ACT_SLEEP:
         assert(run->action.wake_us != 0 || run->journal.pending > 0);
         left = run->action.wake_us - engine_db_now(run->engine);
-        if (run->action.wake_us != 0 && run->journal.pending == 0 && keeps(run, left))
+        if (run->action.wake_us != 0 && !has_news(run) && keeps(run, left))
             pause_for(run, left);
         else
             commit(run);
@@ -486,6 +494,7 @@ void run_committed(struct ifp_run *run, const struct flush_answer *answer)
     assert(!run->failure.set || kind == ACT_STEP);
     assert(!run->parks || kind == ACT_STEP || kind == ACT_SLEEP);
     journal_committed(&run->journal);
+    notes_acked(&run->notes);
     run->locked = 0;
     run->suspect = 0;
     run->canceled |= (answer->flags & STORE_FLAG_CANCEL) != 0;

@@ -23,6 +23,7 @@
 #include "core/journal.h"
 #include "core/retry.h"
 #include "engine/engine.h"
+#include "engine/notes.h"
 #include "store/flush.h"
 #include "store/store.h"
 
@@ -75,6 +76,7 @@ struct failed_attempt {
 
 struct ifp_step_ctx;
 struct names;
+struct patch;
 
 struct ifp_run {
     struct value_owner owner; /* first; its arena is `pass` */
@@ -99,6 +101,7 @@ struct ifp_run {
     struct ifp_step_ctx *job; /* borrowed; the attempt under way while STEP */
     struct action action;
     struct failed_attempt failure;
+    struct notes notes;
     int suspect; /* it may be what made a batch fail: at most so many go together; 0: no */
     bool parks;  /* the commit in flight parks it: it leaves this process */
     int locked;  /* how often in a row another transaction held its row */
@@ -107,6 +110,7 @@ struct ifp_run {
     int32_t seq;
     uint64_t randoms;
     struct names *names;
+    struct patch *patches; /* in pass: the answers of ifp_patched */
     ifp_error_info error;
 };
 

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PGARGS_MAX = 64 };
+enum { PGARGS_MAX = 96 };
 #define PG_EPOCH_UNIX_US INT64_C(946684800000000) /* 2000-01-01 in microseconds since 1970 */
 
 /* Type numbers (pg_type.oid) of what we send. */

@@ -64,6 +64,19 @@ enum attempt_column {
     ATTEMPT_NEXT_MS,
 };
 enum large_column { LARGE_EXEC, LARGE_HASH, LARGE_DATA };
+enum note_column {
+    NOTE_EXEC,
+    NOTE_WHAT,
+    NOTE_KEY,
+    NOTE_SEQ,
+    NOTE_ATTEMPT,
+    NOTE_NUMBER,
+    NOTE_NAME,
+    NOTE_KIND,
+    NOTE_DATA,
+    NOTE_TOKENS,
+    NOTE_USD,
+};
 
 static const enum pgtype run_types[FLUSH_RUN_COLUMNS] = {
     [RUN_EXEC] = PGTYPE_INT8,        [RUN_FENCE] = PGTYPE_INT4,
@@ -90,6 +103,12 @@ static const enum pgtype attempt_types[FLUSH_ATTEMPT_COLUMNS] = {
 };
 static const enum pgtype large_types[FLUSH_LARGE_COLUMNS] = {
     [LARGE_EXEC] = PGTYPE_INT8, [LARGE_HASH] = PGTYPE_BYTEA, [LARGE_DATA] = PGTYPE_BYTEA
+};
+static const enum pgtype note_types[FLUSH_NOTE_COLUMNS] = {
+    [NOTE_EXEC] = PGTYPE_INT8,   [NOTE_WHAT] = PGTYPE_INT2,    [NOTE_KEY] = PGTYPE_INT8,
+    [NOTE_SEQ] = PGTYPE_INT4,    [NOTE_ATTEMPT] = PGTYPE_INT2, [NOTE_NUMBER] = PGTYPE_INT4,
+    [NOTE_NAME] = PGTYPE_TEXT,   [NOTE_KIND] = PGTYPE_TEXT,    [NOTE_DATA] = PGTYPE_BYTEA,
+    [NOTE_TOKENS] = PGTYPE_INT8, [NOTE_USD] = PGTYPE_INT8,
 };
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -130,6 +149,7 @@ void flush_init(struct flush *f, struct store *s, int64_t inline_max)
     init_columns(f->row, row_types, FLUSH_ROW_COLUMNS);
     init_columns(f->attempt, attempt_types, FLUSH_ATTEMPT_COLUMNS);
     init_columns(f->large, large_types, FLUSH_LARGE_COLUMNS);
+    init_columns(f->note, note_types, FLUSH_NOTE_COLUMNS);
     f->inline_max = inline_max;
     f->exec_id = 0;
     f->runs = 0;
@@ -144,6 +164,7 @@ void flush_release(struct flush *f)
     release_columns(f->row, FLUSH_ROW_COLUMNS);
     release_columns(f->attempt, FLUSH_ATTEMPT_COLUMNS);
     release_columns(f->large, FLUSH_LARGE_COLUMNS);
+    release_columns(f->note, FLUSH_NOTE_COLUMNS);
 }
 
 void flush_reset(struct flush *f)
@@ -153,6 +174,7 @@ void flush_reset(struct flush *f)
     reset_columns(f->row, FLUSH_ROW_COLUMNS);
     reset_columns(f->attempt, FLUSH_ATTEMPT_COLUMNS);
     reset_columns(f->large, FLUSH_LARGE_COLUMNS);
+    reset_columns(f->note, FLUSH_NOTE_COLUMNS);
     f->exec_id = 0;
     f->runs = 0;
     f->bytes = 0;
@@ -253,6 +275,26 @@ void flush_add_attempt(struct flush *f, const struct flush_attempt *attempt)
     add_ms(&c[ATTEMPT_NEXT_MS], attempt->next_ms);
 }
 
+void flush_add_note(struct flush *f, const struct flush_note *note)
+{
+    struct pgarray *c = f->note;
+
+    assert(f->exec_id);
+    assert(note->what >= FLUSH_COST && note->name && note->attempt <= INT16_MAX);
+    f->bytes += note->data.len;
+    pgarray_int8(&c[NOTE_EXEC], f->exec_id);
+    pgarray_int2(&c[NOTE_WHAT], (int16_t)note->what);
+    pgarray_int8(&c[NOTE_KEY], note->step_key);
+    pgarray_int4(&c[NOTE_SEQ], note->seq);
+    pgarray_int2(&c[NOTE_ATTEMPT], (int16_t)note->attempt);
+    pgarray_int4(&c[NOTE_NUMBER], note->number);
+    pgarray_text(&c[NOTE_NAME], note->name);
+    pgarray_text(&c[NOTE_KIND], note->kind);
+    pgarray_bytes(&c[NOTE_DATA], note->data.text, note->data.len);
+    pgarray_int8(&c[NOTE_TOKENS], note->tokens);
+    pgarray_int8(&c[NOTE_USD], note->nanos);
+}
+
 /* ---- sending -------------------------------------------------------------------------------- */
 
 void flush_send(struct flush *f, int64_t worker, store_done_fn *done)
@@ -265,6 +307,7 @@ void flush_send(struct flush *f, int64_t worker, store_done_fn *done)
     send_columns(args, f->row, FLUSH_ROW_COLUMNS);
     send_columns(args, f->attempt, FLUSH_ATTEMPT_COLUMNS);
     send_columns(args, f->large, FLUSH_LARGE_COLUMNS);
+    send_columns(args, f->note, FLUSH_NOTE_COLUMNS);
     if (f->failed)
         args->data.broken = true; /* one way to refuse: as when memory is out */
     store_on_pool(&f->op);

@@ -2,9 +2,9 @@
  * store/flush.h - the group commit's statement: results, waits and ends of many executions in one
  * call, one transaction, one fsync, each fenced by (worker, fence).
  *
- * Fill it with flush_add_run and what belongs to that run (flush_add_row, flush_add_attempt right
- * after it), then flush_send.  The columns are kept until flush_reset, so that a batch whose answer
- * was lost can be sent again as it is.
+ * Fill it with flush_add_run and what belongs to that run (flush_add_row, flush_add_attempt,
+ * flush_add_note right after it), then flush_send.  The columns are kept until flush_reset, so that
+ * a batch whose answer was lost can be sent again as it is.
  */
 #ifndef STORE_FLUSH_H
 #define STORE_FLUSH_H
@@ -58,17 +58,33 @@ struct flush_attempt {
     int64_t next_ms; /* -1: none */
 };
 
+/* What an execution says beside its journal: the numbers of flush_notes.sql. */
+enum flush_what { FLUSH_COST = 1, FLUSH_STATE = 2 };
+struct flush_note {
+    enum flush_what what;
+    int64_t step_key; /* 0: of the execution */
+    int32_t seq;
+    int attempt;
+    int32_t number;        /* counts the notes of one claim */
+    const char *name;      /* of the step */
+    const char *kind;      /* NULL: none */
+    struct slice data;     /* text NULL: none */
+    int64_t tokens, nanos; /* COST; nanos: billionths of a dollar */
+};
+
 enum {
     FLUSH_RUN_COLUMNS = 16,
     FLUSH_ROW_COLUMNS = 13,
     FLUSH_ATTEMPT_COLUMNS = 7,
-    FLUSH_LARGE_COLUMNS = 3
+    FLUSH_LARGE_COLUMNS = 3,
+    FLUSH_NOTE_COLUMNS = 11
 };
 
 struct flush {
     struct store_op op; /* first */
     struct pgarray run[FLUSH_RUN_COLUMNS], row[FLUSH_ROW_COLUMNS];
     struct pgarray attempt[FLUSH_ATTEMPT_COLUMNS], large[FLUSH_LARGE_COLUMNS];
+    struct pgarray note[FLUSH_NOTE_COLUMNS];
     int64_t inline_max; /* payloads above go to their own table */
     int64_t exec_id;    /* of the last flush_run */
     int runs;
@@ -82,6 +98,7 @@ void flush_reset(struct flush *f);
 void flush_add_run(struct flush *f, const struct flush_run *run);
 void flush_add_row(struct flush *f, const struct flush_row *row);
 void flush_add_attempt(struct flush *f, const struct flush_attempt *attempt);
+void flush_add_note(struct flush *f, const struct flush_note *note);
 
 enum flush_verdict { FLUSH_WRITTEN = 0, FLUSH_LOCKED = 1, FLUSH_NOT_OURS = 2, FLUSH_CONFLICT = 3 };
 enum flush_got { FLUSH_GOT_NOTHING = 0, FLUSH_GOT_MESSAGE = 1, FLUSH_GOT_TIMEOUT = 2 };

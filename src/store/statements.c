@@ -87,7 +87,9 @@ static const struct pgstmt statements[STATEMENTS] = {
         " $30::int8[],"
         " $31::int8[], $32::int8[], $33::int4[], $34::int2[], $35::text[], $36::text[],"
         " $37::int8[],"
-        " $38::int8[], $39::bytea[], $40::bytea[])",
+        " $38::int8[], $39::bytea[], $40::bytea[],"
+        " $41::int8[], $42::int2[], $43::int8[], $44::int4[], $45::int2[], $46::int4[],"
+        " $47::text[], $48::text[], $49::bytea[], $50::int8[], $51::int8[])",
     },
 
     [STATEMENT_TX_ID] = { "tx_id", "select pg_catalog.pg_current_xact_id()::text" },
@@ -95,6 +97,10 @@ static const struct pgstmt statements[STATEMENTS] = {
         "tx_record",
         "select inferpipe.step_tx_commit($1::int8, $2::int8, $3::int4, $4::int8, $5::int4,"
         " $6::text, $7::int2, $8::int8, $9::int2, $10::bytea, $11::bytea, $12::text)",
+    },
+    [STATEMENT_TX_SEND] = {
+        "tx_send",
+        "select inferpipe.step_send($1::int8, $2::int8, $3::text, $4::bytea, $5::bytea)",
     },
 
     [STATEMENT_WORKSPACE] = { "workspace", "select inferpipe.workspace_id($1::text)" },
@@ -114,18 +120,20 @@ static const struct pgstmt statements[STATEMENTS] = {
         "select inferpipe.execution_cancel($1::int4, $2::int8, $3::bool)",
     },
     [STATEMENT_RETRY] = { "retry", "select inferpipe.execution_retry($1::int4, $2::int8)" },
-    [STATEMENT_FORK] = {
-        "fork",
-        "select exec_id, created from inferpipe.execution_fork($1::int4, $2::int8, $3::text,"
-        " $4::text, $5::bytea, $6::bytea, $7::text[], $8::bytea[], $9::bytea[], $10::text,"
-        " $11::int8)",
-    },
     [STATEMENT_GET] = {
         "get",
         "select v.status, v.workflow, v.version, v.queue, v.waiting_for, v.output::text,"
         " v.error_code, v.error, v.created_at, v.finished_at,"
-        " v.forked_from, case when $3::bool then v.input::text end from inferpipe.executions v"
+        " case when $3::bool then v.input::text end, v.tokens, v.usd::text"
+        " from inferpipe.executions v"
         " where v.exec_id = $2::int8 and v.workspace = $1::text",
+    },
+
+    [STATEMENT_STATE] = {
+        "state",
+        "select s.data from inferpipe._inferpipe_executions e"
+        " left join inferpipe._inferpipe_states s on s.exec_id = e.exec_id and s.step_key = 0"
+        " where e.exec_id = $2::int8 and e.workspace_id = $1::int4",
     },
 
     [STATEMENT_LIST_ALL] = {
@@ -152,8 +160,7 @@ static const struct pgstmt statements[STATEMENTS] = {
     [STATEMENT_LIST_STEPS] = {
         "list_steps",
         "select v.seq, v.attempts, v.name, v.kind, v.status, v.result::text, v.error_code, v.error,"
-        " v.done_at, v.wake_at, v.took_us, case when $3::int4 = 0 then"
-        " row_number() over (partition by v.name order by v.seq) else 0 end::int8"
+        " v.done_at, v.wake_at, v.took_us, v.tokens, v.usd::text"
         " from inferpipe._inferpipe_executions e"
         " left join inferpipe.steps v on v.exec_id = e.exec_id and v.seq > $3::int4"
         " where e.exec_id = $2::int8 and e.workspace_id = $1::int4 order by v.seq",

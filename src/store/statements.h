@@ -27,14 +27,15 @@ enum statement {
     /* transactional steps */
     STATEMENT_TX_ID,
     STATEMENT_TX_RECORD,
+    STATEMENT_TX_SEND,
     /* callers */
     STATEMENT_WORKSPACE,
     STATEMENT_START,
     STATEMENT_SEND,
     STATEMENT_CANCEL,
     STATEMENT_RETRY,
-    STATEMENT_FORK,
     STATEMENT_GET,
+    STATEMENT_STATE,
     /* listings */
     STATEMENT_LIST_ALL,
     STATEMENT_LIST_LIVE,

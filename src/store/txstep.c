@@ -106,6 +106,34 @@ int txstep_record(struct pgsync *db, const struct txstep *t, struct slice result
     return 0;
 }
 
+int txstep_send(struct pgsync *db, const struct txstep *t, int64_t to, const char *name,
+                struct slice message, struct err *e)
+{
+    struct payload payload;
+    struct pgargs args;
+    struct pgres *res;
+    bool large;
+    int err;
+
+    assert(pgsync_in_transaction(db));
+    err = payload_split(&payload, message, t->inline_max);
+    if (err)
+        return err_set(e, err, "send: the message cannot be hashed");
+    large = payload.codec == PAYLOAD_LARGE;
+    pgargs_init(&args);
+    pgargs_int8(&args, t->exec_id);
+    pgargs_int8(&args, to);
+    pgargs_text(&args, name);
+    pgargs_bytes(&args, message.text, message.len);
+    pgargs_bytes(&args, large ? payload.hash : NULL, sizeof(payload.hash));
+    err = pgsync_exec(db, statements_get(STATEMENT_TX_SEND), &args, &res, e);
+    pgargs_release(&args);
+    if (err)
+        return err_wrap(e, "send");
+    pgsync_free_result(res);
+    return 0;
+}
+
 int txstep_commit(struct pgsync *db, struct err *e)
 {
     assert(pgsync_in_transaction(db));

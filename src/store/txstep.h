@@ -35,6 +35,9 @@ int txstep_begin(struct pgsync *db, struct txstep *t, struct err *e) MUSTCHECK;
  * the transaction.  IFP_ECONFLICT: the step is recorded already (a lost answer to COMMIT). */
 int txstep_record(struct pgsync *db, const struct txstep *t, struct slice result,
                   struct err *e) MUSTCHECK;
+/* Puts a message into the mailbox of another execution, as part of the transaction. */
+int txstep_send(struct pgsync *db, const struct txstep *t, int64_t to, const char *name,
+                struct slice message, struct err *e) MUSTCHECK;
 int txstep_commit(struct pgsync *db, struct err *e) MUSTCHECK;
 void txstep_rollback(struct pgsync *db); /* whatever state it is in */
 

@@ -50,6 +50,7 @@ static const char *fresh_database(void)
         "delete from inferpipe._inferpipe_attempts;"
         "delete from inferpipe._inferpipe_messages;"
         "delete from inferpipe._inferpipe_payloads;"
+        "delete from inferpipe._inferpipe_states;"
         "delete from inferpipe._inferpipe_cancels;"
         "delete from inferpipe._inferpipe_workers;"
         "delete from inferpipe._inferpipe_idempotency;"
