@@ -330,6 +330,7 @@ typedef struct ifp_execution {
     char *error;
     int64_t created_ms;  /* since 1970 */
     int64_t finished_ms; /* 0 while it runs */
+    char *forked_from;   /* the id of the execution whose journal it began with */
     int64_t tokens;      /* what its steps said that they cost, in all */
     double usd;
 } ifp_execution;
@@ -350,6 +351,31 @@ IFP_API void ifp_client_free(void *memory); /* NULL is fine */
 IFP_API int ifp_client_cancel(ifp_client *client, const char *id, bool force) IFP_MUSTCHECK;
 /* Runs a failed or canceled execution again from its last completed step, under the same id. */
 IFP_API int ifp_client_retry(ifp_client *client, const char *id) IFP_MUSTCHECK;
+
+typedef struct ifp_fork_result {
+    const char *step;   /* as in ifp_fork_options.from */
+    const char *result; /* JSON; NULL: null */
+} ifp_fork_result;
+
+typedef struct ifp_fork_options {
+    const char *from;           /* the step to start over from: "name", or "name#2" for the second
+                                   one of that name; default: the call that a failed or canceled
+                                   execution ended with, and where any other one stands */
+    const char *input;          /* JSON; default: the same */
+    const char *version;        /* default: the same */
+    const char *key;            /* idempotency key: a second fork with it gives the first's id */
+    const ifp_fork_result *set; /* results of steps and messages in front of `from` to replace */
+    size_t set_count;           /* at most 100 */
+} ifp_fork_options;
+
+/*
+ * Makes a new execution with the journal of this one in front of a step, and goes on from there;
+ * the source, which may live or have ended, stays as it is.  What was done is not done again:
+ * children are not started, sleeps end when they did.  Messages that the source has not received
+ * are not copied.  IFP_ENOTFOUND: no such execution or step.
+ */
+IFP_API int ifp_client_fork(ifp_client *client, const char *id, const ifp_fork_options *options,
+                            char ret_id[IFP_ID_SIZE]) IFP_MUSTCHECK;
 
 #ifdef __cplusplus
 }

@@ -19,8 +19,10 @@ create schema if not exists inferpipe;
 \i ../schema/execution_send.sql
 \i ../schema/execution_cancel.sql
 \i ../schema/execution_retry.sql
+\i ../schema/execution_fork.sql
 \i ../schema/json_bytes.sql
 \i ../schema/callers.sql
+\i ../schema/callers_fork.sql
 \i ../schema/workflow_register.sql
 \i ../schema/lanes.sql
 \i ../schema/worker_beat.sql

@@ -13,6 +13,7 @@ create table inferpipe._inferpipe_executions (
   created_at timestamptz not null,
   deadline timestamptz,             -- of the first try; the one in force is in _inferpipe_runs
   parent_id int8,
+  forked_from int8,                 -- whose journal it began with
   seed int8 not null,               -- source of recorded random numbers
   workspace_id int4 not null,
   lane int4 not null,

@@ -56,7 +56,8 @@ select
   (select pg_catalog.convert_from(s.data, 'UTF8')::json from inferpipe._inferpipe_states s
    where s.exec_id = e.exec_id and s.step_key = 0) as state,
   e.exec_id,
-  v.slug as workspace
+  v.slug as workspace,
+  inferpipe.id_text(e.forked_from) as forked_from
 from inferpipe._inferpipe_executions e
 join inferpipe._inferpipe_visible v on v.workspace_id = e.workspace_id
 join inferpipe._inferpipe_lanes l on l.lane_id = e.lane

@@ -106,7 +106,7 @@ static int unknown_word(const struct cli *c, const char *word, struct err *e)
 
 static int take_word(struct cli *c, const char *word, struct err *e)
 {
-    if (c->arg_count == 0 && !c->options_taken && extend(c, word))
+    if (c->arg_count == 0 && c->taken_count == 0 && extend(c, word))
         return 0;
     if (!c->command || c->arg_count >= c->command->args_max)
         return unknown_word(c, word, e);
@@ -197,6 +197,16 @@ static int take_common(struct cli *c, int at, const struct written *w, struct er
     return 0;
 }
 
+static int keep_value(struct cli *c, int at, const char *value, struct err *e)
+{
+    if (c->taken_count == CLI_TAKEN_MAX)
+        return err_set(e, IFP_EINVALID, "more than %d options", CLI_TAKEN_MAX);
+    c->values[at] = value;
+    c->taken[c->taken_count].at = at;
+    c->taken[c->taken_count++].value = value;
+    return 0;
+}
+
 /* *ret_used: the next word was its value. */
 static int take_option(struct cli *c, const char *word, const char *next, bool *ret_used,
                        struct err *e)
@@ -213,8 +223,8 @@ static int take_option(struct cli *c, const char *word, const char *next, bool *
         assert(at < CLI_OPTIONS_MAX);
         takes = own[at].value;
         rc = check_value(&w, takes, e);
-        c->values[at] = takes ? w.value : "";
-        c->options_taken = true;
+        if (rc == 0)
+            rc = keep_value(c, at, takes ? w.value : "", e);
     } else if ((at = find_option(cli_common, w.name)) >= 0) {
         takes = cli_common[at].value;
         rc = take_common(c, at, &w, e);
@@ -309,6 +319,20 @@ const char *cli_value(const struct cli *c, const char *name)
 
     assert(at >= 0);
     return c->values[at];
+}
+
+const char *cli_next_value(const struct cli *c, const char *name, int *pos)
+{
+    int at = find_option(c->command->options, name);
+
+    assert(at >= 0 && *pos >= 0);
+    while (*pos < c->taken_count) {
+        int i = (*pos)++;
+
+        if (c->taken[i].at == at)
+            return c->taken[i].value;
+    }
+    return NULL;
 }
 
 int cli_int(const struct cli *c, const char *name, int64_t min, int64_t max, int64_t fallback,

@@ -6,8 +6,8 @@
  * Options stand anywhere, as --name VALUE or --name=VALUE; `--` ends them; "-" is an argument.
  * Each command has options of its own; --config FILE, --json, --help and every option of
  * base/config.h belong to all.  A value that begins with "--" needs the form with `=`.  Of an
- * option given twice the last one counts.  All errors are IFP_EINVALID with a text that names the
- * word.
+ * option given twice the last one counts, but where a command reads them one by one.  All errors
+ * are IFP_EINVALID with a text that names the word.
  */
 #ifndef APP_CLI_H
 #define APP_CLI_H
@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { CLI_ARGS_MAX = 4, CLI_OPTIONS_MAX = 16, CLI_PATH_SIZE = 64 };
+enum { CLI_ARGS_MAX = 4, CLI_OPTIONS_MAX = 16, CLI_PATH_SIZE = 64, CLI_TAKEN_MAX = 128 };
 enum { CLI_BARE = 1 }; /* runs without looking at the configuration */
 
 struct cli;
@@ -56,7 +56,11 @@ struct cli {
     int arg_count;
     const char
         *values[CLI_OPTIONS_MAX]; /* borrowed; by place in command->options; NULL: not given */
-    bool options_taken;           /* one of `values` is set */
+    struct {
+        int at; /* in command->options */
+        const char *value;
+    } taken[CLI_TAKEN_MAX]; /* borrowed: all of the command's own options, as they came */
+    int taken_count;
     bool json, help;
     const char *config_file; /* borrowed; NULL: not given */
     struct config config;    /* defaults and flags; the caller loads file and environment */
@@ -76,6 +80,8 @@ const char *cli_arg(const struct cli *c, int n);
 /* The value of one of the command's own options ("" for a switch), or NULL when it was not given.
  * Asking for one that is not in its list is a bug. */
 const char *cli_value(const struct cli *c, const char *name);
+/* Each value of an option that may be given several times: *pos begins at 0; NULL at the end. */
+const char *cli_next_value(const struct cli *c, const char *name, int *pos);
 int cli_int(const struct cli *c, const char *name, int64_t min, int64_t max, int64_t fallback,
             int64_t *ret, struct err *e) MUSTCHECK;
 int cli_duration(const struct cli *c, const char *name, int64_t fallback, int64_t *ret_ms,

@@ -153,6 +153,20 @@ int ifp_client_cancel(ifp_client *client, const char *id, bool force)
     return rc == 0 ? client_cancel(&client->client, number, force, &now, &client->e) : rc;
 }
 
+int ifp_client_fork(ifp_client *client, const char *id, const ifp_fork_options *options,
+                    char ret_id[IFP_ID_SIZE])
+{
+    int64_t number = 0, fork = 0;
+    bool created;
+    int rc = begin_with(client, id, &number);
+
+    if (rc == 0)
+        rc = client_fork(&client->client, number, options, &fork, &created, &client->e);
+    if (rc == 0)
+        ids_execution_format(fork, ret_id);
+    return rc;
+}
+
 int ifp_client_retry(ifp_client *client, const char *id)
 {
     int64_t number = 0;

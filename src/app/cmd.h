@@ -28,6 +28,7 @@ cli_run_fn cmd_live_state;
 cli_run_fn cmd_execution_send;
 cli_run_fn cmd_execution_cancel;
 cli_run_fn cmd_execution_retry;
+cli_run_fn cmd_execution_fork;
 cli_run_fn cmd_watch_run;
 cli_run_fn cmd_list_findings;
 cli_run_fn cmd_config_show;

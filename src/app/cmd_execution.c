@@ -290,6 +290,7 @@ static const struct table_column get_columns[] = {
     { "output", "output" },
     { "error_code", "error" },
     { "error", "message" },
+    { "forked_from", "forked from" },
     { "tokens", "tokens" },
     { "usd", "usd" },
     { 0 },
@@ -327,6 +328,7 @@ static int print_execution(const struct cli *c, const ifp_execution *x, const ch
     table_json(&t, x->output);
     table_str(&t, x->error_code);
     table_str(&t, x->error);
+    table_str(&t, x->forked_from);
     add_cost(&t, x);
     if (!c->json)
         rc = table_print_record(&t, stdout, e);
@@ -363,20 +365,32 @@ int cmd_execution_get(struct cli *c, struct err *e)
 /* ---- steps ---------------------------------------------------------------------------------- */
 
 static const struct table_column step_columns[] = {
-    { "seq", "SEQ" },           { "name", "NAME" },
-    { "kind", "KIND" },         { "status", "STATUS" },
-    { "attempts", "ATTEMPTS" }, { "took_us", NULL },
-    { "done_at", "DONE" },      { "wake_at", "WAKES" },
-    { "error_code", "ERROR" },  { "error", NULL },
-    { "tokens", NULL },         { "usd", NULL },
-    { "result", "RESULT" },     { 0 },
+    { "seq", "SEQ" },          { "step", "STEP" },     { "name", NULL },
+    { "kind", "KIND" },        { "status", "STATUS" }, { "attempts", "ATTEMPTS" },
+    { "took_us", NULL },       { "done_at", "DONE" },  { "wake_at", "WAKES" },
+    { "error_code", "ERROR" }, { "error", NULL },      { "tokens", NULL },
+    { "usd", NULL },           { "result", "RESULT" }, { 0 },
 };
+
+enum { LABEL_SIZE = 256 }; /* a name of 200 bytes, and a number */
+
+/* What `fork --from` takes: the name, with its number from the second one on. */
+static void step_label(const struct listing_step *s, char ret[LABEL_SIZE])
+{
+    int len = snprintf(ret, LABEL_SIZE, "%s", s->name);
+
+    if (s->nth > 1 && len > 0 && len < LABEL_SIZE)
+        (void)snprintf(ret + len, (size_t)(LABEL_SIZE - len), "#%lld", (long long)s->nth);
+}
 
 static int add_step(void *ctx, const struct listing_step *s)
 {
     struct table *t = ctx;
+    char label[LABEL_SIZE];
 
+    step_label(s, label);
     table_int(t, s->seq);
+    table_str(t, label);
     table_str(t, s->name);
     table_str(t, s->kind);
     table_str(t, s->status);

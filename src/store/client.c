@@ -386,9 +386,10 @@ static bool copy_execution(const struct pgres *res, int64_t id, ifp_execution *r
     good = good && copy_text(res, 7, &ret->error);
     ret->created_ms = client_ms_at(res, 0, 8);
     ret->finished_ms = client_ms_at(res, 0, 9);
-    ret->tokens = pgres_null(res, 0, 11) ? 0 : pgres_int8(res, 0, 11);
-    ret->usd = pgres_null(res, 0, 12) ? 0 : strtod(pgres_text(res, 0, 12), NULL);
-    return good && (!ret_input || copy_text(res, 10, ret_input));
+    ret->tokens = pgres_null(res, 0, 12) ? 0 : pgres_int8(res, 0, 12);
+    ret->usd = pgres_null(res, 0, 13) ? 0 : strtod(pgres_text(res, 0, 13), NULL);
+    return good && copy_text(res, 10, &ret->forked_from) &&
+           (!ret_input || copy_text(res, 11, ret_input));
 }
 
 static int read_execution(const struct client *c, const struct pgres *res, int64_t id,
@@ -443,5 +444,6 @@ void ifp_execution_release(ifp_execution *execution)
     mem_free(execution->output);
     mem_free(execution->error_code);
     mem_free(execution->error);
+    mem_free(execution->forked_from);
     memset(execution, 0, sizeof(*execution));
 }

@@ -45,6 +45,9 @@ int client_send(struct client *c, int64_t id, const char *name, const char *json
 /* *ret_now: it ended at once; else its worker was asked. */
 int client_cancel(struct client *c, int64_t id, bool force, bool *ret_now, struct err *e) MUSTCHECK;
 int client_retry(struct client *c, int64_t id, struct err *e) MUSTCHECK;
+/* *ret_created is false when the key had forked it before. */
+int client_fork(struct client *c, int64_t id, const ifp_fork_options *o, int64_t *ret_id,
+                bool *ret_created, struct err *e) MUSTCHECK;
 /* Fills `ret`, to be released by ifp_execution_release; input too when ret_input is not NULL. */
 int client_get(struct client *c, int64_t id, ifp_execution *ret, char **ret_input,
                struct err *e) MUSTCHECK;

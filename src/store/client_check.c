@@ -70,6 +70,11 @@ int client_check_name(const char *field, const char *text, struct err *e)
     return check_text(field, text, NAME_MAX_BYTES, e);
 }
 
+int client_check_version(const char *text, struct err *e)
+{
+    return check_text("version", text, VERSION_MAX, e);
+}
+
 int client_check_key(const char *field, const char *text, struct err *e)
 {
     size_t len;
@@ -145,7 +150,7 @@ static int check_options(const ifp_start_options *o, struct err *e)
     if (o->workspace)
         err = client_check_slug("workspace", o->workspace, e);
     if (!err && o->version)
-        err = check_text("version", o->version, VERSION_MAX, e);
+        err = client_check_version(o->version, e);
     if (!err && o->queue)
         err = client_check_slug("queue", o->queue, e);
     if (!err)

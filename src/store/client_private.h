@@ -23,6 +23,7 @@ int client_check_start(const char *workflow, struct slice input, const ifp_start
                        int64_t payload_max, struct err *e) MUSTCHECK;
 int client_check_payload(const char *field, struct slice text, int64_t payload_max,
                          struct err *e) MUSTCHECK;
+int client_check_version(const char *text, struct err *e) MUSTCHECK;
 /* 1 to 255 bytes of UTF-8; NULL is fine. */
 int client_check_key(const char *field, const char *text, struct err *e) MUSTCHECK;
 

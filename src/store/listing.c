@@ -146,8 +146,9 @@ static struct listing_step step_at(const struct pgres *res, int row)
         .done_ms = client_ms_at(res, row, 8),
         .wake_ms = client_ms_at(res, row, 9),
         .took_us = number_at(res, row, 10),
-        .tokens = number_at(res, row, 11),
-        .usd = pgres_text(res, row, 12),
+        .nth = pgres_int8(res, row, 11),
+        .tokens = number_at(res, row, 12),
+        .usd = pgres_text(res, row, 13),
     };
 }
 

@@ -29,6 +29,7 @@ struct listing_step {
     int seq, attempts;
     const char *name, *kind, *status, *result, *error_code, *error;
     int64_t done_ms, wake_ms, took_us, tokens; /* 0: none */
+    int64_t nth; /* which one of its name; 0 unless the listing began with the first */
     const char *usd;
 };
 typedef int listing_step_fn(void *ctx, const struct listing_step *row);

@@ -120,11 +120,17 @@ static const struct pgstmt statements[STATEMENTS] = {
         "select inferpipe.execution_cancel($1::int4, $2::int8, $3::bool)",
     },
     [STATEMENT_RETRY] = { "retry", "select inferpipe.execution_retry($1::int4, $2::int8)" },
+    [STATEMENT_FORK] = {
+        "fork",
+        "select exec_id, created from inferpipe.execution_fork($1::int4, $2::int8, $3::text,"
+        " $4::text, $5::bytea, $6::bytea, $7::text[], $8::bytea[], $9::bytea[], $10::text,"
+        " $11::int8)",
+    },
     [STATEMENT_GET] = {
         "get",
         "select v.status, v.workflow, v.version, v.queue, v.waiting_for, v.output::text,"
         " v.error_code, v.error, v.created_at, v.finished_at,"
-        " case when $3::bool then v.input::text end, v.tokens, v.usd::text"
+        " v.forked_from, case when $3::bool then v.input::text end, v.tokens, v.usd::text"
         " from inferpipe.executions v"
         " where v.exec_id = $2::int8 and v.workspace = $1::text",
     },
@@ -160,7 +166,9 @@ static const struct pgstmt statements[STATEMENTS] = {
     [STATEMENT_LIST_STEPS] = {
         "list_steps",
         "select v.seq, v.attempts, v.name, v.kind, v.status, v.result::text, v.error_code, v.error,"
-        " v.done_at, v.wake_at, v.took_us, v.tokens, v.usd::text"
+        " v.done_at, v.wake_at, v.took_us, case when $3::int4 = 0 then"
+        " row_number() over (partition by v.name order by v.seq) else 0 end::int8,"
+        " v.tokens, v.usd::text"
         " from inferpipe._inferpipe_executions e"
         " left join inferpipe.steps v on v.exec_id = e.exec_id and v.seq > $3::int4"
         " where e.exec_id = $2::int8 and e.workspace_id = $1::int4 order by v.seq",

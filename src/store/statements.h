@@ -34,6 +34,7 @@ enum statement {
     STATEMENT_SEND,
     STATEMENT_CANCEL,
     STATEMENT_RETRY,
+    STATEMENT_FORK,
     STATEMENT_GET,
     STATEMENT_STATE,
     /* listings */

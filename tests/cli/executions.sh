@@ -42,7 +42,7 @@ expect "watch as JSON" 0 '^\{"id":"exe_.*"status":"completed"' "$demo" execution
 while read -r line; do
     json_is "j ? 'status'" "$line" || fail "each line of watch is JSON" "$line"
 done <"$work/out"
-expect "steps" 0 '^SEQ +NAME +KIND' "$demo" execution steps "$id"
+expect "steps" 0 '^SEQ +STEP +KIND' "$demo" execution steps "$id"
 expect "steps as JSON" 0 '' "$demo" execution steps "$id" --json
 check "all ten of them" json_is "jsonb_array_length(j->'steps') = 10" "$(cat "$work/out")"
 
@@ -50,6 +50,19 @@ id=$("$demo" execution start failing)
 expect "watch of a failed one exits with 1" 1 '^failed' "$demo" execution watch "$id"
 expect "retry" 0 '^queued$' "$demo" execution retry "$id"
 expect "it fails again" 1 '^failed' "$demo" execution watch "$id"
+
+expect "fork of a failed one" 0 '^exe_[0-9a-z]{13}$' "$demo" execution fork "$id"
+expect "its get names the source" 0 "^forked from +$id\$" "$demo" execution get "$(cat "$work/out")"
+id=$("$demo" execution start sleepy --input '{"ms": 1}')
+expect "watch it" 0 '^completed' "$demo" execution watch "$id"
+expect "fork from a step, with another result before it" 0 '"forked_from":"exe_.*"created":true' \
+    "$demo" execution fork "$id" --from after --set before=7 --set 'before={"x": 1.50}' --input 3 --json
+fork=$(sed 's/.*"id":"\([^"]*\).*/\1/' "$work/out")
+expect "it completes" 0 '^completed' "$demo" execution watch "$fork"
+expect "with its input" 0 '^output +3$' "$demo" execution get "$fork"
+check "with the last result that was set" grep -qF '{"x": 1.50}' <<<"$("$demo" execution steps "$fork")"
+expect "fork from an unknown step" 3 'has no step nope' "$demo" execution fork "$id" --from nope
+expect "fork with a bad result" 2 'set: "x" is not STEP=JSON' "$demo" execution fork "$id" --set x
 
 id=$("$demo" execution start hang --input "{\"file\": \"$work/pid\"}")
 check "the step runs" await 10 test -s "$work/pid"

@@ -151,6 +151,24 @@ for id in $(tr , '\n' <<<"$both" | tac); do
 done
 ask a "rollback" >/dev/null
 
+# -- fork and flush: one moment of the source ---
+run2=$(once "select inferpipe_test.start()")
+once "select inferpipe_test.worker(92); select count(*) from inferpipe_test.claim(92)" >/dev/null
+fork="select exec_id from inferpipe.execution_fork(1, $run2, null, null, null, null, null, null, null, null, null)"
+ask a "begin" >/dev/null
+is "$(ask a "$verdict($run2, 1, 0, 92, p_step => 'one')")" "0 0 -" "a flush in an open transaction"
+tell b "$fork"
+wait_blocked b
+ask a "commit" >/dev/null
+is "$(once "select count(*) from inferpipe._inferpipe_steps where exec_id = $(answer b)")" 1 \
+    "a fork that waited for it has its step"
+ask a "begin" >/dev/null
+forked=$(ask a "$fork")
+is "$(ask b "$verdict($run2, 1, 0, 92, p_step => 'two', p_seq => 2)")" "1 0 -" "a flush passes by a fork"
+ask a "commit" >/dev/null
+is "$(ask b "$verdict($run2, 1, 2, 92, p_step => 'two', p_seq => 2)")" "0 0 -" "and writes after it"
+is "$(once "select count(*) from inferpipe._inferpipe_steps where exec_id = $forked")" 1 "the fork has none of that"
+
 # -- partitions: two at once, and behind a long transaction ---
 ask a "begin" >/dev/null
 is "$(ask a "select inferpipe.partitions_ensure(9)")" 6 "one makes the partitions of a week"

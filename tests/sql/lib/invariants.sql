@@ -45,7 +45,8 @@ as $$
   select 'INV3a: written under a fence that nobody had', s.exec_id, format('"%s" fence %s',
     s.name, s.fence)
   from inferpipe._inferpipe_steps s
-  where not exists (
+  where s.fence > 0 -- 0: copied by a fork
+    and not exists (
     select from inferpipe_test.audit a
     where a.exec_id = s.exec_id and a.new_fence = s.fence and a.new_owner <> 0)
   union all
