@@ -53,6 +53,7 @@ EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 # Helpers, built and not run by themselves: tests/lib, tests/programs, what has no test_ in front.
 TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c tests/integration/*.c tests/fault/*.c))
 PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/programs/*.c))
+FLOOR := $(BUILD)/bench/floor
 TEST_LIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/lib/*.c))
 CHOSEN_TESTS := $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$t),$t)),$(TESTS))
 
@@ -153,6 +154,11 @@ $(TESTS) $(PROGRAMS): $(BUILD)/%: %.c $(BUILD)/tests/lib.a $(INTERNAL)
 	$(call say,CC)
 	$(Q)$(CC) $(TEST_FLAGS) -pie $(LDFLAGS) $< $(BUILD)/tests/lib.a $(INTERNAL) \
 	    -lcmocka $(PKG_LIBS) -o $@
+
+$(FLOOR): bench/floor.c $(INTERNAL)
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(TEST_FLAGS) -pie $(LDFLAGS) $^ $(PKG_LIBS) -o $@
 
 # Installing --------------------------------------------------------------------------------------
 

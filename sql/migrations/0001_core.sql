@@ -28,6 +28,7 @@ create schema if not exists inferpipe;
 \i ../schema/worker_beat.sql
 \i ../schema/tick.sql
 \i ../schema/claim.sql
+\i ../schema/start_local.sql
 \i ../schema/owned.sql
 \i ../schema/journal.sql
 \i ../schema/flush_journal.sql

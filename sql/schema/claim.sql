@@ -8,9 +8,17 @@
 -- variable because a volatile call cannot bound an index scan. The watermark spares the walk over
 -- dead index entries at the head of the range.
 --
+-- Which of the spots hold anything is asked in one statement, without locks: an empty one costs a
+-- walk down the index. The function scan gives its rows in order, and nothing after it sorts.
+--
 -- An empty poll writes nothing and locks nothing. Before the first row is taken the worker's row is
 -- locked and must be alive: a reaper that marks this worker either waits for us, and then releases
 -- what we took, or was first, and we raise IP001.
+--
+-- A claim does not wait for the disk: its commit is asynchronous, for this transaction alone. All
+-- that a crash of the server can lose is the claim itself. Every later commit of the worker is
+-- durable only together with it, as it lies before it in the log; and an execution whose claim was
+-- lost is ready again, owned by nobody, so the worker's writes for it are refused.
 --
 -- What was recorded before is read by another statement (journal): its later snapshot sees all that
 -- the last owner committed.  Lock order: worker row, then run rows.
@@ -28,17 +36,22 @@ declare
   v_now timestamptz := inferpipe.clock();
   v_left int4 := p_limit;
   v_locked bool := false;
+  v_spot record;
   v_taken int4;
 begin
-  for i in 1 .. coalesce(cardinality(p_lane), 0) loop
+  for v_spot in
+    select u.lane, u.shard, u.prio, u.earliest
+    from unnest(p_lane, p_shard, p_prio, p_from) u(lane, shard, prio, earliest)
+    cross join lateral (
+      select from inferpipe._inferpipe_runs q
+      where q.lane = u.lane and q.shard = u.shard and q.prio = u.prio and q.owner = 0
+        and q.ready_at >= u.earliest and q.ready_at <= v_now
+      limit 1) something
+  loop
     exit when v_left <= 0;
-    perform from inferpipe._inferpipe_runs q
-    where q.lane = p_lane[i] and q.shard = p_shard[i] and q.prio = p_prio[i] and q.owner = 0
-      and q.ready_at >= p_from[i] and q.ready_at <= v_now
-    limit 1;
-    continue when not found;
     if not v_locked then
       perform inferpipe.worker_lock(p_worker);
+      perform pg_catalog.set_config('synchronous_commit', 'off', true);
       v_locked := true;
     end if;
     return query
@@ -47,8 +60,8 @@ begin
       set owner = p_worker, fence = r.fence + 1, state = c_running, wait_key = 0
       where r.exec_id = any (array(
         select q.exec_id from inferpipe._inferpipe_runs q
-        where q.lane = p_lane[i] and q.shard = p_shard[i] and q.prio = p_prio[i] and q.owner = 0
-          and q.ready_at >= p_from[i] and q.ready_at <= v_now
+        where q.lane = v_spot.lane and q.shard = v_spot.shard and q.prio = v_spot.prio
+          and q.owner = 0 and q.ready_at >= v_spot.earliest and q.ready_at <= v_now
         order by q.lane, q.shard, q.prio, q.ready_at
         limit v_left
         for no key update skip locked))

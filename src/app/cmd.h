@@ -31,6 +31,7 @@ cli_run_fn cmd_execution_retry;
 cli_run_fn cmd_execution_fork;
 cli_run_fn cmd_watch_run;
 cli_run_fn cmd_list_findings;
+cli_run_fn cmd_bench_worker;
 cli_run_fn cmd_config_show;
 cli_run_fn cmd_completion_print;
 cli_run_fn cmd_help_version;

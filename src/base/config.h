@@ -34,7 +34,7 @@ enum config_type {
       "workspace that commands act in and workers serve")                                          \
     X(PROCESSES, "processes", "INFERPIPE_PROCESSES", CONFIG_INT, "1", 1, 256,                      \
       "worker processes that one command runs and watches")                                        \
-    X(SLOTS, "slots", "INFERPIPE_SLOTS", CONFIG_INT, "1000", 1, 100000,                            \
+    X(SLOTS, "slots", "INFERPIPE_SLOTS", CONFIG_INT, "2000", 1, 100000,                            \
       "executions in memory at once, a process")                                                   \
     X(THREADS, "threads", "INFERPIPE_THREADS", CONFIG_INT, "16", 1, 512,                           \
       "threads for steps that may block, a process")                                               \
@@ -44,7 +44,7 @@ enum config_type {
       "database connections for transactional steps, a process, opened when needed")               \
     X(DB_QUEUE, "db-queue", "INFERPIPE_DB_QUEUE", CONFIG_INT, "10000", 10, 1000000,                \
       "statements that may wait for a connection, a process")                                      \
-    X(CLAIM_BATCH, "claim-batch", "INFERPIPE_CLAIM_BATCH", CONFIG_INT, "100", 1, 1000,             \
+    X(CLAIM_BATCH, "claim-batch", "INFERPIPE_CLAIM_BATCH", CONFIG_INT, "500", 1, 1000,             \
       "executions taken by one claim")                                                             \
     X(FLUSH_BATCH, "flush-batch", "INFERPIPE_FLUSH_BATCH", CONFIG_INT, "500", 1, 5000,             \
       "executions written by one commit")                                                          \

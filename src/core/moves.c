@@ -3,6 +3,7 @@
 
 const struct moves_rule moves_rules[] = {
     { MOVES_NONE, MOVES_READY, "start, retry by hand" },
+    { MOVES_NONE, MOVES_RUNNING, "start by a worker for itself" },
     { MOVES_READY, MOVES_RUNNING, "claim" },
     { MOVES_TIMER, MOVES_RUNNING, "claim of a due timer" },
     { MOVES_MESSAGE, MOVES_RUNNING, "claim of a wait that timed out" },

@@ -229,6 +229,15 @@ void batch_send(struct engine *e)
     }
 }
 
+bool batch_busy(const struct engine *e)
+{
+    bool busy = false;
+
+    for (int i = 0; i < BATCH_LANES; i++)
+        busy |= e->batches.lanes[i].busy;
+    return busy;
+}
+
 /* ---- answers -------------------------------------------------------------------------------- */
 
 /* One timer for all that wait: the earliest wish counts. */

@@ -37,5 +37,7 @@ void batch_open(struct engine *e);
 void batch_close(struct engine *e);
 /* Sends what may be sent. */
 void batch_send(struct engine *e);
+/* A batch is in flight. */
+bool batch_busy(const struct engine *e);
 
 #endif

@@ -19,7 +19,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { POLL_US = 50 * 1000, SHARDS_DEFAULT = 8 };
+enum { POLL_US = 50 * 1000, PATIENCE_US = 10 * 1000, SHARDS_DEFAULT = 8 };
 
 static void on_lanes(struct store_op *op, int rc, const struct err *err);
 static void on_claimed(struct store_op *op, int rc, const struct err *err);
@@ -169,6 +169,17 @@ static bool may_claim(const struct engine *e)
            e->runs.count < (size_t)engine_limit(e, CONFIG_SLOTS);
 }
 
+/* A commit in flight is about to make room: a claim for a handful would cost as much as a full one.
+ * Not for long, as there may be commits without end that make none. */
+static bool is_worth_it(const struct engine *e)
+{
+    int64_t slots = engine_limit(e, CONFIG_SLOTS), room = slots - (int64_t)e->runs.count;
+
+    assert(room > 0);
+    return room >= MIN(slots, engine_limit(e, CONFIG_CLAIM_BATCH)) / 2 || !batch_busy(e) ||
+           clock_mono_us() - e->claim.sent_us >= PATIENCE_US;
+}
+
 static void send_claim(struct engine *e)
 {
     struct claim *c = &e->claim;
@@ -184,6 +195,7 @@ static void send_claim(struct engine *e)
         probes[i] = (struct store_probe){ c->spots[i].lane, c->spots[i].shard, c->spots[i].prio,
                                           c->spots[i].from_us };
     c->claimed_as = e->lease.worker_id;
+    c->sent_us = clock_mono_us();
     store_claim(&c->op, e->lease.worker_id, probes, c->spot_count, c->limit, on_claimed);
     crash_here(CRASH_CLAIM_SENT);
 }
@@ -472,6 +484,6 @@ void claim_turn(struct engine *e)
     if (c->adopt_due && e->lease.acked_us != 0 && !store_op_busy(&c->owned) &&
         !store_op_busy(&c->op))
         send_owned(e);
-    if (may_claim(e) && probe_any(&c->probe))
+    if (may_claim(e) && probe_any(&c->probe) && is_worth_it(e))
         send_claim(e);
 }

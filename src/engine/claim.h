@@ -29,6 +29,7 @@ struct claim { /* part of struct engine */
     struct probe_spot spots[PROBE_BATCH_MAX]; /* of the claim in flight */
     size_t spot_count;
     int64_t claimed_as, owned_as; /* who sent what is in flight */
+    int64_t sent_us;              /* when the last claim was sent */
     int limit;                    /* of the claim in flight */
     int load_limit;               /* rows a run, of the journal read in flight */
     struct claim_lane *lanes;     /* owned */

@@ -17,7 +17,7 @@ static const enum moves_state states[] = {
 
 /* One line for each `from`, one column for each `to`, both in the order of `states`. */
 static const char *const picture[] = {
-    ".x......", /* none */
+    ".xx.....", /* none */
     "xxx.....", /* ready */
     "xxxxxx..", /* running */
     "xxx.....", /* timer */

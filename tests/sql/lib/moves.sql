@@ -2,6 +2,7 @@
 -- states that the schema knows and no function enters yet (6 child, 7 slot).
 insert into inferpipe_test.legal_moves (from_state, to_state) values
   (-1, 0),                                  -- start, retry by hand
+  (-1, 1),                                  -- start by a worker for itself
   (0, 1), (2, 1), (3, 1), (4, 1),           -- claim of what is due
   (1, 0),                                   -- take-over, hand-back, leave
   (1, 2), (1, 3), (1, 4),                   -- park: timer, message, backoff
