@@ -3,7 +3,7 @@
 #   make all              library and binary in build/
 #   make run              install what is missing, build, run the demo (DEMO=only, DEMO=0)
 #   make test T=pattern   all tests, or those whose path contains the pattern
-#   make lint format coverage install clean
+#   make lint format coverage zones install clean
 #
 # Variables: SAN=address,undefined (or thread) and COVERAGE=1 build in folders of their own;
 # V=1 shows each command and all output of the tests; PREFIX and DESTDIR say where to install.
@@ -18,7 +18,7 @@ comma := ,
 
 BUILD := build$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(COVERAGE),-cov)
 BUILD_COV := build$(if $(SAN),-$(subst $(comma),-,$(SAN)))-cov
-export BUILD V SAN COVERAGE T KINDS
+export BUILD V SAN COVERAGE T KINDS INFERPIPE_TEST_ZONES
 
 # Compiling ---------------------------------------------------------------------------------------
 
@@ -62,7 +62,7 @@ SHARED := $(BUILD)/libinferpipe.so.$(VERSION)
 STATIC := $(BUILD)/libinferpipe.a
 INTERNAL := $(BUILD)/libinferpipe-internal.a
 
-.PHONY: all run test tests lint format coverage install clean
+.PHONY: all run test tests zones lint format coverage install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -78,6 +78,10 @@ test:
 	$(Q)scripts/deps run test
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) tests
 	$(Q)scripts/testdb scripts/run-tests
+
+# Time zones beside PostgreSQL's at every sixth hour from 1970 to 2100; `make test` samples.
+zones:
+	$(Q)$(MAKE) --no-print-directory test T=integration/test_zones INFERPIPE_TEST_ZONES=hours
 
 # The C tests alone: what psql and the shell do is not measured.  With SAN also a sanitizer's run.
 coverage:

@@ -133,6 +133,10 @@ static int split(const char *word, const char *next, struct written *ret, struct
         *ret = (struct written){ .name = "help" };
         return 0;
     }
+    if (strcmp(word, "-n") == 0) {
+        *ret = (struct written){ .name = "count", .value = next };
+        return 0;
+    }
     if (word[1] != '-' || len < 3 || len - 2 >= sizeof(ret->name))
         return err_set(e, IFP_EINVALID, "unknown option \"%s\"", word);
     *ret = (struct written){ .value = equals ? equals + 1 : next, .joined = equals != NULL };

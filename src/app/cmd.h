@@ -30,6 +30,7 @@ cli_run_fn cmd_execution_cancel;
 cli_run_fn cmd_execution_retry;
 cli_run_fn cmd_execution_fork;
 cli_run_fn cmd_watch_run;
+cli_run_fn cmd_cron_next;
 cli_run_fn cmd_list_findings;
 cli_run_fn cmd_bench_worker;
 cli_run_fn cmd_config_show;
