@@ -8,6 +8,7 @@ create schema if not exists inferpipe;
 \i ../schema/tables_names.sql
 \i ../schema/tables_live.sql
 \i ../schema/tables_history.sql
+\i ../schema/history_tables.sql
 \i ../schema/partitions_ensure.sql
 \i ../schema/texts.sql
 \i ../schema/workspace_id.sql
@@ -21,6 +22,7 @@ create schema if not exists inferpipe;
 \i ../schema/execution_retry.sql
 \i ../schema/execution_fork.sql
 \i ../schema/json_bytes.sql
+\i ../schema/execution_delete.sql
 \i ../schema/callers.sql
 \i ../schema/callers_fork.sql
 \i ../schema/workflow_register.sql
@@ -45,6 +47,8 @@ create schema if not exists inferpipe;
 \i ../schema/reap_release.sql
 \i ../schema/worker_leave.sql
 \i ../schema/maintain.sql
+\i ../schema/retention.sql
+\i ../schema/retention_rewrite.sql
 \i ../schema/doctor.sql
 \i ../schema/views.sql
 \i ../schema/grants.sql

@@ -99,23 +99,14 @@ create function inferpipe.doctor_tables()
 returns table (check_name text, severity text, subject text, detail text) language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  with parents(name) as (values ('executions'), ('results'), ('steps'), ('attempts'), ('messages'),
-    ('payloads')),
-  defaults(name, filled) as (
-    select 'executions', exists (select from inferpipe._inferpipe_executions_default)
-    union all select 'results', exists (select from inferpipe._inferpipe_results_default)
-    union all select 'steps', exists (select from inferpipe._inferpipe_steps_default)
-    union all select 'attempts', exists (select from inferpipe._inferpipe_attempts_default)
-    union all select 'messages', exists (select from inferpipe._inferpipe_messages_default)
-    union all select 'payloads', exists (select from inferpipe._inferpipe_payloads_default))
   select 'default_partition', 'warning', '_inferpipe_' || d.name || '_default',
     'rows lie outside of every weekly partition'
-  from defaults d where d.filled
+  from inferpipe.history_strays() d(name)
   union all
   select 'partition_missing', case when week.n = 0 then 'error' else 'warning' end,
     '_inferpipe_' || p.name,
     'there is no partition for the week of ' || week.first::date || ': run inferpipe.maintain()'
-  from parents p
+  from unnest(inferpipe.history_tables()) p(name)
   cross join lateral (
     select n, date_trunc('week', inferpipe.clock() at time zone 'UTC')
       + n * interval '7 days' as first

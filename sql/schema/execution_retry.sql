@@ -9,7 +9,7 @@
 -- The time to the deadline begins anew; executions.deadline keeps the first one, from which the
 -- length is known however often one retries.
 --
--- Two retries at once: both lock the result; the second finds it gone.
+-- Two retries at once: both lock the result; the second finds it gone.  Retention waits for us.
 -- Failure: IP404 unknown, IP409 it is not failed or canceled.
 create function inferpipe.execution_retry(p_workspace int4, p_exec int8)
 returns void language plpgsql volatile
@@ -18,6 +18,7 @@ declare
   v_now timestamptz := inferpipe.clock();
   v_fence int4;
 begin
+  perform inferpipe.history_lock();
   select f.fence into v_fence
   from inferpipe._inferpipe_results f
   where f.exec_id = p_exec and f.workspace_id = p_workspace and f.status <> 1

@@ -43,8 +43,7 @@ declare
   v_name text;
   v_made int4 := 0;
 begin
-  foreach v_parent in array
-    array['executions', 'results', 'steps', 'attempts', 'messages', 'payloads', 'states'] loop
+  foreach v_parent in array inferpipe.history_tables() loop
     v_name := format('_inferpipe_%s_%s', v_parent, to_char(p_week, 'YYYYMMDD'));
     continue when to_regclass('inferpipe.' || quote_ident(v_name)) is not null;
     begin

@@ -20,6 +20,7 @@ create table inferpipe._inferpipe_settings (
 insert into inferpipe._inferpipe_settings (name, value) values
   ('shards', '8'),                 -- fixed for the life of the database: ids are spread by it
   ('partitions', 'weekly'),        -- its row is also the lock of partitions_ensure
+  ('retention', '{}'),             -- how long what has ended is kept (retention.sql); a lock, too
   ('payload_inline', '32768'),     -- the limits of the functions for SQL callers,
   ('payload_max', '4194304'),      -- in bytes ...
   ('idempotency_ttl_ms', '86400000'); -- ... and how long they remember a key

@@ -171,11 +171,12 @@ is "$(once "select count(*) from inferpipe._inferpipe_steps where exec_id = $for
 
 # -- partitions: two at once, and behind a long transaction ---
 ask a "begin" >/dev/null
-is "$(ask a "select inferpipe.partitions_ensure(9)")" 6 "one makes the partitions of a week"
+tables=$(once "select cardinality(inferpipe.history_tables())")
+is "$(ask a "select inferpipe.partitions_ensure(9)")" "$tables" "one makes the partitions of a week"
 is "$(ask b "select inferpipe.partitions_ensure(9)")" 0 "another one does not wait for it"
 ask a "commit" >/dev/null
 ask a "begin; select count(*) from inferpipe._inferpipe_steps_default" >/dev/null
-is "$(ask b "select inferpipe.partitions_ensure(10)")" 5 "a table that is in use is left for later"
+is "$(ask b "select inferpipe.partitions_ensure(10)")" $((tables - 1)) "a table that is in use is left for later"
 ask a "commit" >/dev/null
 is "$(ask b "select inferpipe.partitions_ensure(10)")" 1 "and made then"
 
