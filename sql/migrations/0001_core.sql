@@ -24,6 +24,7 @@ create schema if not exists inferpipe;
 \i ../schema/json_bytes.sql
 \i ../schema/execution_delete.sql
 \i ../schema/callers.sql
+\i ../schema/execution_start_many.sql
 \i ../schema/callers_fork.sql
 \i ../schema/workflow_register.sql
 \i ../schema/lanes.sql

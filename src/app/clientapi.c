@@ -100,6 +100,39 @@ int ifp_client_start(ifp_client *client, const char *workflow, const char *input
     return rc;
 }
 
+static int start_batch(ifp_client *client, const ifp_start_item *items, size_t n,
+                       char (*ret_ids)[IFP_ID_SIZE])
+{
+    int64_t ids[CLIENT_BATCH_MAX];
+    bool created[CLIENT_BATCH_MAX];
+    int rc = client_start_many(&client->client, items, n, ids, created, &client->e);
+
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        ids_execution_format(ids[i], ret_ids[i]);
+    return rc;
+}
+
+int ifp_client_start_many(ifp_client *client, const ifp_start_item *items, size_t n,
+                          char (*ret_ids)[IFP_ID_SIZE])
+{
+    size_t at = 0;
+    int rc = begin(client);
+
+    for (size_t i = 0; i < n; i++)
+        ret_ids[i][0] = '\0';
+    if (rc != 0)
+        return rc;
+    rc = client_check_items(&client->client, items, n, &at, &client->e);
+    if (rc != 0)
+        return err_wrap(&client->e, "item %zu", at);
+    for (at = 0; rc == 0 && at < n; at += CLIENT_BATCH_MAX) {
+        rc = start_batch(client, items + at, MIN(n - at, CLIENT_BATCH_MAX), ret_ids + at);
+        if (rc != 0)
+            err_wrap(&client->e, "items from %zu on", at);
+    }
+    return rc;
+}
+
 int ifp_client_get(ifp_client *client, const char *id, ifp_execution *ret)
 {
     int64_t number = 0;

@@ -97,9 +97,9 @@ int cmd_value(const struct cli *c, const char *field, const char *text, struct b
 
 /* ---- printing ------------------------------------------------------------------------------- */
 
-int cmd_print(struct jsondoc *doc, struct err *e)
+static int print_doc(struct jsondoc *doc, bool pretty, struct err *e)
 {
-    char *text = doc ? jsondoc_print(doc, isatty(STDOUT_FILENO)) : NULL;
+    char *text = doc ? jsondoc_print(doc, pretty) : NULL;
 
     jsondoc_free(doc);
     if (!text)
@@ -107,6 +107,16 @@ int cmd_print(struct jsondoc *doc, struct err *e)
     puts(text);
     mem_free(text);
     return 0;
+}
+
+int cmd_print(struct jsondoc *doc, struct err *e)
+{
+    return print_doc(doc, isatty(STDOUT_FILENO), e);
+}
+
+int cmd_print_line(struct jsondoc *doc, struct err *e)
+{
+    return print_doc(doc, false, e);
 }
 
 static int print_rows(struct table *t, const char *key, struct err *e)

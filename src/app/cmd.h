@@ -51,6 +51,8 @@ int cmd_value(const struct cli *c, const char *field, const char *text, struct b
 
 /* Prints and frees the document, on one line unless stdout is a terminal. */
 int cmd_print(struct jsondoc *doc, struct err *e) MUSTCHECK;
+/* The same on one line in any case: for commands that print many. */
+int cmd_print_line(struct jsondoc *doc, struct err *e) MUSTCHECK;
 /* Prints a list: a table, or under --json {"<key>": [...]}.  Releases the table. */
 int cmd_print_table(const struct cli *c, struct table *t, const char *key, struct err *e) MUSTCHECK;
 /* What an ended execution's command exits with: 1 when it failed or was canceled. */

@@ -4,6 +4,7 @@
  * `start` prints the id first of all and flushes it: whatever happens to --wait, the caller has it.
  */
 #include "app/cmd.h"
+#include "app/cmd_start.h"
 #include "app/wait.h"
 #include "base/ids.h"
 #include "base/mem.h"
@@ -130,6 +131,20 @@ static int start(struct client *client, const char *workflow, const struct buf *
                    workflow, o->version ? " version " : "", o->version ? o->version : "");
 }
 
+/* What goes with a file of inputs and what does not. */
+static int check_file_options(const struct cli *c, struct err *e)
+{
+    bool file = cli_value(c, "from-file") != NULL;
+
+    if (file && (cli_value(c, "input") || cli_value(c, "wait")))
+        return err_set(e, IFP_EINVALID, "--from-file goes without --input and --wait");
+    if (!file && cli_value(c, "key-from"))
+        return err_set(e, IFP_EINVALID, "--key-from goes with --from-file");
+    if (cli_value(c, "key") && cli_value(c, "key-from"))
+        return err_set(e, IFP_EINVALID, "--key-from goes without --key");
+    return 0;
+}
+
 int cmd_execution_start(struct cli *c, struct err *e)
 {
     const char *input = cli_value(c, "input");
@@ -142,6 +157,10 @@ int cmd_execution_start(struct cli *c, struct err *e)
 
     buf_init(&value);
     rc = start_options(c, &options, &timeout_ms, e);
+    if (rc == 0)
+        rc = check_file_options(c, e);
+    if (rc == 0 && cli_value(c, "from-file"))
+        return cmd_start_file(c, &options, e);
     if (rc == 0)
         rc = cmd_value(c, "input", input ? input : "null", &value, e);
     if (rc == 0)

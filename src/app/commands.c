@@ -46,7 +46,11 @@ const struct cli_command commands_table[] = {
       .args_min = 1,
       .args_max = 1,
       .options = OPTIONS({ "input", "JSON|@FILE|-", "its input; - reads stdin (default: null)" },
-                         { "key", "KEY", "start it once: a repeat gives the same id" },
+                         { "from-file", "FILE|-", "start one for each line, which is its input" },
+                         { "key", "KEY",
+                           "start it once: a repeat gives the same id; of a file:"
+                           " KEY:LINE" },
+                         { "key-from", "POINTER", "of a file: the key is at /id or the like" },
                          { "queue", "QUEUE", "default: the workflow's" },
                          { "version", "VERSION", "default: the one registered last" },
                          { "priority", "1-5", "1 comes first (default 3)" },

@@ -40,6 +40,13 @@ int client_ready(struct client *c, struct err *e) MUSTCHECK;
 int client_start(struct client *c, const char *workflow, const char *input, size_t len,
                  const ifp_start_options *o, int64_t *ret_id, bool *ret_created,
                  struct err *e) MUSTCHECK;
+/* Several at once: all of them or, on failure, none.  *ret_bad is the item that client_check_items
+ * refused; client_start_many takes what it passed. */
+enum { CLIENT_BATCH_MAX = 1000 };
+int client_check_items(const struct client *c, const ifp_start_item *items, size_t n,
+                       size_t *ret_bad, struct err *e) MUSTCHECK;
+int client_start_many(struct client *c, const ifp_start_item *items, size_t n, int64_t *ret_ids,
+                      bool *ret_created, struct err *e) MUSTCHECK;
 int client_send(struct client *c, int64_t id, const char *name, const char *json, size_t len,
                 const char *dedupe, bool *ret_new, struct err *e) MUSTCHECK;
 /* *ret_now: it ended at once; else its worker was asked. */

@@ -110,6 +110,12 @@ static const struct pgstmt statements[STATEMENTS] = {
         " $4::text, $5::int2, $6::int8, $7::int8, $8::text, $9::int8, $10::bytea, $11::bytea,"
         " $12::text, $13::text)",
     },
+    [STATEMENT_START_MANY] = {
+        "start_many",
+        "select exec_id, created from inferpipe.execution_start_many($1::int4, $2::text[],"
+        " $3::text[], $4::text[], $5::int4[], $6::int2[], $7::int8[], $8::int8[], $9::text[],"
+        " $10::int8, $11::bytea[], $12::bytea[], $13::text[], $14::text[])",
+    },
     [STATEMENT_SEND] = {
         "send",
         "select inferpipe.execution_send($1::int4, $2::int8, $3::text, $4::bytea, $5::bytea,"

@@ -44,7 +44,7 @@ expect() {
     timeout -k 5 60 "$@" >"$work/out" 2>"$work/err" </dev/null || got=$?
     if [ "$got" -ne "$code" ]; then
         fail "$name" "exit code $got, not $code: $(tail -n 3 "$work/err")"
-    elif ! cat "$work/out" "$work/err" | grep -qE -- "$pattern"; then
+    elif ! grep -qE -- "$pattern" "$work/out" "$work/err"; then
         fail "$name" "nothing matches '$pattern' in: $(head -c 600 "$work/out" "$work/err")"
     else
         pass "$name"
