@@ -21,6 +21,7 @@ create schema if not exists inferpipe;
 \i ../schema/execution_cancel.sql
 \i ../schema/execution_retry.sql
 \i ../schema/execution_fork.sql
+\i ../schema/executions_repair.sql
 \i ../schema/json_bytes.sql
 \i ../schema/execution_delete.sql
 \i ../schema/callers.sql

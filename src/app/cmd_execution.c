@@ -4,6 +4,7 @@
  * `start` prints the id first of all and flushes it: whatever happens to --wait, the caller has it.
  */
 #include "app/cmd.h"
+#include "app/cmd_repair.h"
 #include "app/cmd_start.h"
 #include "app/wait.h"
 #include "base/ids.h"
@@ -497,8 +498,13 @@ int cmd_execution_cancel(struct cli *c, struct err *e)
     struct client client;
     bool now = false;
     int64_t id = 0;
-    int rc = cmd_id(c, &id, e);
+    int rc;
 
+    if (cmd_repair_wanted(c))
+        return cmd_repair_run(c, REPAIR_CANCEL, e);
+    rc = cmd_repair_check_single(c, e);
+    if (rc == 0)
+        rc = cmd_id(c, &id, e);
     if (rc == 0)
         rc = cmd_client_ready(c, &client, e);
     if (rc != 0)
@@ -514,8 +520,13 @@ int cmd_execution_retry(struct cli *c, struct err *e)
 {
     struct client client;
     int64_t id = 0;
-    int rc = cmd_id(c, &id, e);
+    int rc;
 
+    if (cmd_repair_wanted(c))
+        return cmd_repair_run(c, REPAIR_RETRY, e);
+    rc = cmd_repair_check_single(c, e);
+    if (rc == 0)
+        rc = cmd_id(c, &id, e);
     if (rc == 0)
         rc = cmd_client_ready(c, &client, e);
     if (rc != 0)

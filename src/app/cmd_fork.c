@@ -4,6 +4,7 @@
  * The id of the fork is printed as that of a start is; --set may be given once for each step.
  */
 #include "app/cmd.h"
+#include "app/cmd_repair.h"
 #include "base/ids.h"
 #include "base/mem.h"
 
@@ -79,9 +80,14 @@ int cmd_execution_fork(struct cli *c, struct err *e)
     struct client client;
     int64_t id = 0, fork = 0;
     bool created = false;
-    int rc = cmd_id(c, &id, e);
+    int rc;
 
+    if (cmd_repair_wanted(c))
+        return cmd_repair_run(c, REPAIR_FORK, e);
     buf_init(&values.input);
+    rc = cmd_repair_check_single(c, e);
+    if (rc == 0)
+        rc = cmd_id(c, &id, e);
     if (rc == 0)
         rc = take_options(c, &values, &options, e);
     if (rc == 0)

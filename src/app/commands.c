@@ -8,6 +8,18 @@
 
 #include <stddef.h>
 
+/* Which executions, when no ID is given. */
+#define FILTER(version)                                                                            \
+    { "status", "STATUS", "without an ID: all that are so, and ..." },                             \
+        { "workflow", "NAME", "of this workflow" }, { version, "VERSION", "of this version" },     \
+        { "queue", "QUEUE", "in this queue" }, { "error", "CODE", "that failed with it" },         \
+        { "since", "TIME", "ended (or began) since: 2h, or 2026-01-31T08:00:00Z" },                \
+        { "until", "TIME", "and before" }, { "limit", "N", "at most so many (default 1000)" },     \
+        { "cursor", "ID", "go on after this one" },                                                \
+    {                                                                                              \
+        "dry-run", NULL, "only show which"                                                         \
+    }
+
 #define OPTIONS(...) ((const struct cli_option[]){ __VA_ARGS__, { 0 } })
 
 const struct cli_command commands_table[] = {
@@ -109,30 +121,30 @@ const struct cli_command commands_table[] = {
       .example = "execution send exe_0123456789abc manager-approval '{\"approved\": true}'",
       .run = cmd_execution_send },
     { .path = "execution cancel",
-      .args = "ID",
-      .args_min = 1,
+      .args = "[ID]",
       .args_max = 1,
-      .options = OPTIONS({ "force", NULL, "end it now, whatever its worker does" }),
-      .help = "cancel an execution",
+      .options =
+          OPTIONS({ "force", NULL, "end it now, whatever its worker does" }, FILTER("version")),
+      .help = "cancel an execution, or many",
       .example = "execution cancel exe_0123456789abc",
       .run = cmd_execution_cancel },
     { .path = "execution retry",
-      .args = "ID",
-      .args_min = 1,
+      .args = "[ID]",
       .args_max = 1,
-      .help = "run a failed or canceled one again, from its last completed step",
-      .example = "execution retry exe_0123456789abc",
+      .options = OPTIONS(FILTER("version")),
+      .help = "run a failed or canceled one, or many, again from the last completed step",
+      .example = "execution retry --status failed --error BROKEN --since 2h",
       .run = cmd_execution_retry },
     { .path = "execution fork",
-      .args = "ID",
-      .args_min = 1,
+      .args = "[ID]",
       .args_max = 1,
       .options = OPTIONS({ "from", "STEP", "start over from there: name or name#2 (see steps)" },
                          { "input", "JSON|@FILE|-", "instead of the source's" },
                          { "set", "STEP=JSON", "replace a result in front of it; may recur" },
                          { "version", "VERSION", "of the workflow (default: the source's)" },
-                         { "key", "KEY", "fork it once: a repeat gives the same id" }),
-      .help = "start a new execution with the journal of this one up to a step",
+                         { "key", "KEY", "fork it once: a repeat gives the same id" },
+                         FILTER("of-version")),
+      .help = "start a new execution with the journal of another one up to a step",
       .example = "execution fork exe_0123456789abc --from charge --set 'fetch={\"count\": 3}'",
       .run = cmd_execution_fork },
     { .path = "doctor",

@@ -132,6 +132,16 @@ static const struct pgstmt statements[STATEMENTS] = {
         " $4::text, $5::bytea, $6::bytea, $7::text[], $8::bytea[], $9::bytea[], $10::text,"
         " $11::int8)",
     },
+    [STATEMENT_MATCHING] = {
+        "matching",
+        "select m from inferpipe.executions_matching($1::int4, $2::text, $3::text, $4::text,"
+        " $5::text, $6::text, $7::int8, $8::int8, $9::int8, $10::int4) m",
+    },
+    [STATEMENT_REPAIR] = {
+        "repair",
+        "select exec_id, code, detail, fork from inferpipe.executions_repair($1::int4, $2::text,"
+        " $3::int8[], $4::bool, $5::text, $6::text, $7::text, $8::int8)",
+    },
     [STATEMENT_GET] = {
         "get",
         "select v.status, v.workflow, v.version, v.queue, v.waiting_for, v.output::text,"

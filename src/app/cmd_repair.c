@@ -1,0 +1,265 @@
+/*
+ * app/cmd_repair.c - `execution retry|cancel|fork --status ...`: the same for many executions.
+ *
+ *   find up to 100 ids behind the last one -> act on them in one transaction -> report each
+ *
+ * Ids only grow, so every execution is met at most once, and after a failure --cursor goes on where
+ * it stopped.  What cannot be done is reported with its reason; the others go on.
+ */
+#define _GNU_SOURCE 1 /* strptime, timegm */
+#include "app/cmd_repair.h"
+
+#include "app/cmd.h"
+#include "base/duration.h"
+#include "base/ids.h"
+#include "store/repair.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { LIMIT_DEFAULT = 1000, LIMIT_MAX = 1000000, REFUSED_EXIT = 4 };
+
+struct report {
+    const struct cli *c; /* borrowed */
+    enum repair_kind kind;
+    int64_t done, refused;
+    struct err *e; /* borrowed: where a failure to print goes */
+};
+
+/* ---- options -------------------------------------------------------------------------------- */
+
+/* "2h" counts back from now; else a day or a time in UTC. */
+static int parse_time(const struct cli *c, const char *name, int64_t *ret_ms, struct err *e)
+{
+    static const char *const forms[] = { "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d" };
+    const char *text = cli_value(c, name), *end;
+    struct err ignored;
+
+    *ret_ms = 0;
+    if (!text)
+        return 0;
+    if (duration_parse(text, ret_ms, &ignored) == 0) {
+        *ret_ms = -MAX(*ret_ms, 1);
+        return 0;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        struct tm tm = { 0 };
+
+        end = strptime(text, forms[i], &tm);
+        if (!end || *end)
+            continue;
+        *ret_ms = (int64_t)timegm(&tm) * 1000;
+        if (*ret_ms > 0)
+            return 0;
+    }
+    return err_set(e, IFP_EINVALID,
+                   "--%s: \"%s\" is neither a duration nor a time such as 2026-01-31T08:00:00Z",
+                   name, text);
+}
+
+static int take_filter(const struct cli *c, enum repair_kind kind, struct repair_filter *ret,
+                       struct err *e)
+{
+    const char *cursor = cli_value(c, "cursor");
+    struct repair_filter f = {
+        .status = cli_value(c, "status"),
+        .workflow = cli_value(c, "workflow"),
+        .version = cli_value(c, kind == REPAIR_FORK ? "of-version" : "version"),
+        .queue = cli_value(c, "queue"),
+        .error_code = cli_value(c, "error"),
+        .limit = REPAIR_BATCH_MAX,
+    };
+    int rc = parse_time(c, "since", &f.since_ms, e);
+
+    if (rc == 0)
+        rc = parse_time(c, "until", &f.until_ms, e);
+    if (rc == 0 && !f.status)
+        rc = err_set(e, IFP_EINVALID, "needs an ID, or --status to do it for many");
+    if (rc == 0 && cursor && ids_execution_parse(cursor, &f.after) != 0)
+        rc = err_set(e, IFP_EINVALID, "--cursor: \"%s\" is not an execution id", cursor);
+    *ret = f;
+    return rc;
+}
+
+static int take_repair(const struct cli *c, enum repair_kind kind, struct repair *ret,
+                       struct err *e)
+{
+    *ret = (struct repair){ .kind = kind };
+    if (kind == REPAIR_CANCEL)
+        ret->force = cli_value(c, "force") != NULL;
+    if (kind != REPAIR_FORK)
+        return 0;
+    if (cli_value(c, "input") || cli_value(c, "set"))
+        return err_set(e, IFP_EINVALID, "--input and --set are for a single execution");
+    ret->from = cli_value(c, "from");
+    ret->version = cli_value(c, "version");
+    ret->key = cli_value(c, "key");
+    return 0;
+}
+
+bool cmd_repair_wanted(const struct cli *c)
+{
+    return !cli_arg(c, 0);
+}
+
+int cmd_repair_check_single(const struct cli *c, struct err *e)
+{
+    static const char *const filters[] = { "status", "workflow", "queue",  "error",  "since",
+                                           "until",  "limit",    "cursor", "dry-run" };
+
+    for (size_t i = 0; i < ARRAY_LEN(filters); i++)
+        if (cli_value(c, filters[i]))
+            return err_set(e, IFP_EINVALID, "--%s goes without an ID", filters[i]);
+    return 0;
+}
+
+/* ---- report --------------------------------------------------------------------------------- */
+
+static int print_json(const struct report *r, const char *id, const struct repair_outcome *o)
+{
+    struct jsondoc *doc = jsondoc_object();
+    char fork[IFP_ID_SIZE];
+
+    jsondoc_add_str(doc, "id", id);
+    jsondoc_add_str(doc, "outcome", o->code ? "refused" : "done");
+    if (o->code)
+        jsondoc_add_str(doc, "code", ifp_error_name(o->code));
+    if (o->detail)
+        jsondoc_add_str(doc, "detail", o->detail);
+    if (o->fork) {
+        ids_execution_format(o->fork, fork);
+        jsondoc_add_str(doc, "fork", fork);
+    }
+    return cmd_print_line(doc, r->e);
+}
+
+static int report_one(void *ctx, const struct repair_outcome *o)
+{
+    struct report *r = ctx;
+    char id[IFP_ID_SIZE], fork[IFP_ID_SIZE];
+
+    r->done += o->code == 0;
+    r->refused += o->code != 0;
+    ids_execution_format(o->id, id);
+    if (r->c->json)
+        return print_json(r, id, o);
+    if (o->code)
+        printf("%s refused: %s\n", id, o->detail ? o->detail : ifp_error_text(o->code));
+    else if (o->fork) {
+        ids_execution_format(o->fork, fork);
+        printf("%s forked %s\n", id, fork);
+    } else
+        printf("%s %s\n", id, o->detail ? o->detail : "queued");
+    return 0;
+}
+
+static int report_found(const struct report *r, int64_t number)
+{
+    struct jsondoc *doc;
+    char id[IFP_ID_SIZE];
+
+    ids_execution_format(number, id);
+    if (!r->c->json) {
+        puts(id);
+        return 0;
+    }
+    doc = jsondoc_object();
+    jsondoc_add_str(doc, "id", id);
+    return cmd_print_line(doc, r->e);
+}
+
+/* The last line; `more`: the limit was reached. */
+static int report_end(const struct report *r, bool dry, bool more, int64_t last, struct err *e)
+{
+    char cursor[IFP_ID_SIZE];
+    struct jsondoc *doc;
+
+    ids_execution_format(last, cursor);
+    if (!r->c->json) {
+        if (dry)
+            fprintf(stderr, "found %lld\n", (long long)r->done);
+        else
+            fprintf(stderr, "done %lld, refused %lld\n", (long long)r->done, (long long)r->refused);
+        if (more)
+            fprintf(stderr, "more: --cursor %s\n", cursor);
+        return 0;
+    }
+    doc = jsondoc_object();
+    jsondoc_add_int(doc, dry ? "found" : "done", r->done);
+    if (!dry)
+        jsondoc_add_int(doc, "refused", r->refused);
+    jsondoc_add_str(doc, "cursor", more ? cursor : NULL);
+    return cmd_print_line(doc, e);
+}
+
+/* ---- the work ------------------------------------------------------------------------------- */
+
+static int one_batch(struct client *client, const struct repair *what, const int64_t *ids,
+                     int count, bool dry, struct report *r, struct err *e)
+{
+    int rc = 0;
+
+    if (!dry)
+        return repair_run(client, what, ids, count, report_one, r, e);
+    for (int i = 0; i < count && rc == 0; i++)
+        rc = report_found(r, ids[i]);
+    r->done += count;
+    return rc;
+}
+
+static int all_batches(struct client *client, const struct repair *what, struct repair_filter *f,
+                       int64_t limit, bool dry, struct report *r, struct err *e)
+{
+    int64_t ids[REPAIR_BATCH_MAX], left = limit;
+    int rc = 0, count = 0;
+    bool more = true;
+
+    while (rc == 0 && more && left > 0) {
+        f->limit = (int)MIN(left, REPAIR_BATCH_MAX);
+        rc = repair_find(client, f, ids, &count, e);
+        if (rc != 0 || count == 0) {
+            more = false;
+            break;
+        }
+        rc = one_batch(client, what, ids, count, dry, r, e);
+        if (rc != 0)
+            break;
+        fflush(stdout);
+        more = count == f->limit;
+        f->after = ids[count - 1];
+        left -= count;
+    }
+    if (rc == 0)
+        return report_end(r, dry, more, f->after, e);
+    if (f->after) {
+        char cursor[IFP_ID_SIZE];
+
+        ids_execution_format(f->after, cursor);
+        err_wrap(e, "stopped behind %s (go on with --cursor)", cursor);
+    }
+    return rc;
+}
+
+int cmd_repair_run(const struct cli *c, enum repair_kind kind, struct err *e)
+{
+    struct report report = { .c = c, .kind = kind, .e = e };
+    bool dry = cli_value(c, "dry-run") != NULL;
+    struct repair_filter filter;
+    struct repair what;
+    struct client client;
+    int64_t limit = 0;
+    int rc = cli_int(c, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT, &limit, e);
+
+    if (rc == 0)
+        rc = take_filter(c, kind, &filter, e);
+    if (rc == 0)
+        rc = take_repair(c, kind, &what, e);
+    if (rc == 0)
+        rc = cmd_client_ready(c, &client, e);
+    if (rc != 0)
+        return rc;
+    rc = all_batches(&client, &what, &filter, limit, dry, &report, e);
+    client_release(&client);
+    return rc == 0 && report.refused > 0 ? REFUSED_EXIT : rc;
+}
