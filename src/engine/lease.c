@@ -15,6 +15,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "engine/internal.h"
+#include "store/retention.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -26,6 +27,7 @@ enum {
 };
 #define SWEEP_MAX_US INT64_C(30000000)
 #define MAINTAIN_US INT64_C(3600000000)
+#define RETAIN_FIRST_US INT64_C(60000000) /* not while a deploy starts everything at once */
 
 static void on_timer(void *ctx);
 static void on_registered(struct store_op *op, int rc, const struct err *err);
@@ -34,6 +36,7 @@ static void on_tick(struct store_op *op, int rc, const struct err *err);
 static void on_marked(struct store_op *op, int rc, const struct err *err);
 static void on_released(struct store_op *op, int rc, const struct err *err);
 static void on_maintained(struct store_op *op, int rc, const struct err *err);
+static void on_retained(struct store_op *op, int rc, const struct err *err);
 static void on_left(struct store_op *op, int rc, const struct err *err);
 
 void lease_open(struct engine *e, int64_t worker_id)
@@ -48,6 +51,8 @@ void lease_open(struct engine *e, int64_t worker_id)
     store_op_init(&l->mark, e->store);
     store_op_init(&l->release, e->store);
     store_op_init(&l->other, e->store);
+    store_op_init(&l->retain, e->store);
+    l->retain_us = clock_mono_us() + RETAIN_FIRST_US;
     l->worker_id = worker_id;
 }
 
@@ -61,6 +66,7 @@ void lease_close(struct engine *e)
     store_op_release(&l->mark);
     store_op_release(&l->release);
     store_op_release(&l->other);
+    store_op_release(&l->retain);
 }
 
 static bool is_hungry(const struct engine *e)
@@ -211,6 +217,23 @@ static void send_tick(struct engine *e)
                l->swept, on_tick);
 }
 
+/* Small ones on the control connection; retention takes longer, so it has one of the pool's. */
+static void do_chores(struct engine *e)
+{
+    struct lease *l = &e->lease;
+    int64_t now = clock_mono_us();
+
+    assert(l->acked_us != 0 && !e->leaving);
+    if (now >= l->maintain_us && !store_op_busy(&l->other)) {
+        l->maintain_us = now + MAINTAIN_US;
+        store_maintain(&l->other, on_maintained);
+    }
+    if (now >= l->retain_us && !store_op_busy(&l->retain) && sm_is(&e->sm, ENGINE_WORKING)) {
+        l->retain_us = now + MAINTAIN_US;
+        retention_start(&l->retain, on_retained);
+    }
+}
+
 static void on_timer(void *ctx)
 {
     struct engine *e = ctx;
@@ -225,10 +248,7 @@ static void on_timer(void *ctx)
         return;
     if (!store_op_busy(&l->tick))
         send_tick(e);
-    if (clock_mono_us() >= l->maintain_us && !store_op_busy(&l->other)) {
-        l->maintain_us = clock_mono_us() + MAINTAIN_US;
-        store_maintain(&l->other, on_maintained);
-    }
+    do_chores(e);
 }
 
 static void on_maintained(struct store_op *op, int rc, const struct err *err)
@@ -237,6 +257,23 @@ static void on_maintained(struct store_op *op, int rc, const struct err *err)
 
     if (!leaves(e))
         (void)failed(e, "maintenance failed", rc, err);
+}
+
+/* While there is more to do it goes on with each tick; another worker may do the next piece. */
+static void on_retained(struct store_op *op, int rc, const struct err *err)
+{
+    struct engine *e = CONTAINER_OF(op, struct engine, lease.retain);
+    int64_t removed;
+    bool more;
+
+    if (failed(e, "the retention policy could not be carried out", rc, err))
+        return;
+    removed = retention_removed(op, &more);
+    assert(removed >= 0);
+    if (removed > 0)
+        LOG_INFO("executions left by the retention policy", LOG_INT("count", removed));
+    if (more)
+        e->lease.retain_us = 0;
 }
 
 /* While one is being marked the list stays: the last is the one in flight, and the next tick finds

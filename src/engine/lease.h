@@ -30,13 +30,13 @@ struct lease { /* part of struct engine */
     _Atomic int64_t acked_us;
     struct beat {
         int64_t worker, sent_us;
-    } ticked, beaten; /* who sent what is in flight, when */
-    int64_t sweep_us; /* the next sweep, monotonic */
-    int64_t maintain_us;
-    int64_t lanes_seen; /* generation of the lane table */
+    } ticked, beaten;               /* who sent what is in flight, when */
+    int64_t sweep_us;               /* the next sweep, monotonic */
+    int64_t maintain_us, retain_us; /* when the chores are due, monotonic */
+    int64_t lanes_seen;             /* generation of the lane table */
     struct watch watch;
     struct timer timer;
-    struct store_op tick, mark, release, other;
+    struct store_op tick, mark, release, other, retain;
     struct victim victims[8]; /* to be marked, one after the other */
     int victim_count;
     bool to_release; /* there are dead workers whose runs are not free yet */

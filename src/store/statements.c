@@ -65,6 +65,7 @@ static const struct pgstmt statements[STATEMENTS] = {
     [STATEMENT_LEAVE] = { "leave", "select inferpipe.worker_leave($1::int8)" },
     [STATEMENT_MAINTAIN] = { "maintain", "select inferpipe.maintain()" },
 
+    [STATEMENT_RETAIN] = { "retain", "select removed, more from inferpipe.retain()" },
     [STATEMENT_CLAIM] = {
         "claim",
         "select " CLAIMED " from inferpipe.claim($1::int8, $2::int4[], $3::int2[], $4::int2[],"
@@ -124,6 +125,18 @@ static const struct pgstmt statements[STATEMENTS] = {
     [STATEMENT_CANCEL] = {
         "cancel",
         "select inferpipe.execution_cancel($1::int4, $2::int8, $3::bool)",
+    },
+    [STATEMENT_DELETE] = {
+        "delete",
+        "select inferpipe.execution_delete($1::int4, $2::int8, $3::bool)",
+    },
+    [STATEMENT_RETENTION_SET] = {
+        "retention_set",
+        "select inferpipe.retention_set($1::text, $2::int8 * interval '1 millisecond')",
+    },
+    [STATEMENT_RETENTION_GET] = {
+        "retention_get",
+        "select status, (extract(epoch from keep) * 1000)::int8 from inferpipe.retention_policy()",
     },
     [STATEMENT_RETRY] = { "retry", "select inferpipe.execution_retry($1::int4, $2::int8)" },
     [STATEMENT_FORK] = {
