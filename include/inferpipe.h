@@ -276,6 +276,44 @@ IFP_API ifp_app *ifp_app_new(const char *name);
 /* Registers a workflow.  A mistake (bad name, registered twice) sticks and ifp_main reports it. */
 IFP_API void ifp_workflow(ifp_app *app, const char *name, ifp_workflow_fn *fn,
                           const ifp_workflow_options *options);
+
+/* What happens when an execution of the job is still live at its next time. */
+enum ifp_overlap {
+    IFP_OVERLAP_SKIP = 0, /* that time is skipped */
+    IFP_OVERLAP_QUEUE,    /* it starts when the one before has ended */
+    IFP_OVERLAP_ALLOW     /* it starts */
+};
+/* What becomes of the times that passed while no worker was there. */
+enum ifp_catchup {
+    IFP_CATCHUP_LAST = 0, /* the newest one runs late */
+    IFP_CATCHUP_SKIP,     /* none */
+    IFP_CATCHUP_ALL       /* the newest `catchup_max` of them, the oldest first */
+};
+
+typedef struct ifp_cron_options {
+    const char *timezone; /* IANA name; default "UTC" */
+    const char *input;    /* JSON, at most 16 KiB; default null */
+    const char *version;  /* of the workflow; default the one registered last */
+    const char *queue;    /* default the workflow's */
+    int priority;         /* 1 (first) to 5; default 3 */
+    enum ifp_overlap overlap;
+    enum ifp_catchup catchup;
+    int catchup_max;   /* 1 to 1000; default 100 */
+    int64_t jitter_ms; /* an execution begins up to so much later; at most 24 h */
+} ifp_cron_options;
+
+/*
+ * Starts executions of a workflow by a schedule: `expression` is "30 2 * * MON-FRI", with six
+ * fields seconds come first; also "@daily", "@every 90s" (docs/cron.md).  The execution's input
+ * is {"job": name, "scheduledTime": UTC, "manual": false, "input": the option's}.
+ *
+ * Workers declare the jobs of their program when they start: new ones are made, changed ones
+ * changed, and a changed expression or zone takes effect from then on.  One that was removed from
+ * the code goes on until `cron delete`.  Each time fires once, over any number of workers. A
+ * mistake sticks to the app as with ifp_workflow.
+ */
+IFP_API void ifp_cron(ifp_app *app, const char *name, const char *expression, const char *workflow,
+                      const ifp_cron_options *options);
 /* Runs the command line: worker, dev, migrate, execution start, doctor, ... (see --help).
  * Gives the exit code and frees the app: 0 ok, 1 failed, 2 usage, 3 not found, 4 refused, 5
  * timeout.

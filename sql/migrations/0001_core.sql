@@ -27,6 +27,12 @@ create schema if not exists inferpipe;
 \i ../schema/callers.sql
 \i ../schema/execution_start_many.sql
 \i ../schema/callers_fork.sql
+\i ../schema/cron_tables.sql
+\i ../schema/cron_lock.sql
+\i ../schema/cron_due.sql
+\i ../schema/cron_start.sql
+\i ../schema/cron_fire.sql
+\i ../schema/cron_jobs.sql
 \i ../schema/workflow_register.sql
 \i ../schema/lanes.sql
 \i ../schema/worker_beat.sql
@@ -53,7 +59,9 @@ create schema if not exists inferpipe;
 \i ../schema/retention_rewrite.sql
 \i ../schema/doctor.sql
 \i ../schema/views.sql
+\i ../schema/cron_views.sql
 \i ../schema/grants.sql
+\i ../schema/cron_grants.sql
 -- The partitions of last week (a clock that is a little behind), this one and eight ahead.
 select inferpipe.partitions_make(
   date_trunc('week', inferpipe.clock() at time zone 'UTC') - interval '7 days');

@@ -24,6 +24,9 @@ begin
     where k.workspace_id = d.workspace_id and k.scope = d.scope and k.key = d.key;
     exit when not found or clock_timestamp() > v_began + c_longest;
   end loop;
+  loop
+    exit when not inferpipe.cron_forget(c_batch) or clock_timestamp() > v_began + c_longest;
+  end loop;
   delete from inferpipe._inferpipe_workers w
   where w.state = 2 and w.seen_at < v_now - c_workers_kept;
   delete from inferpipe._inferpipe_cancels c

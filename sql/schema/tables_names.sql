@@ -23,6 +23,7 @@ insert into inferpipe._inferpipe_settings (name, value) values
   ('retention', '{}'),             -- how long what has ended is kept (retention.sql); a lock, too
   ('payload_inline', '32768'),     -- the limits of the functions for SQL callers,
   ('payload_max', '4194304'),      -- in bytes ...
+  ('cron_history_ms', '7776000000'), -- how long it is told what became of a tick: 90 days
   ('idempotency_ttl_ms', '86400000'); -- ... and how long they remember a key
 
 create table inferpipe._inferpipe_workspaces (

@@ -10,6 +10,8 @@
 --   5 lanes   id = the highest lane of the workspace, n = the number of shards.
 --   6 next    at = the earliest ready_at in the future over p_lanes.
 --   7 dead    id = a worker whose executions are to be released.
+--   8 cron    at = the next instant of the workspace's schedules, n = 1: some wait to be started,
+--             id = who holds their lock or 0.
 --
 -- Locks: the worker's own row, and the cancels it takes.
 create function inferpipe.tick(
@@ -57,6 +59,10 @@ begin
   return query
   select 7::int2, w.worker_id, null::int8, null::int8, null::timestamptz
   from inferpipe._inferpipe_workers w where w.state = 1;
+
+  return query
+  select 8::int2, c.holder, c.waits::int4::int8, null::int8, c.next_at
+  from inferpipe.cron_look(p_workspace) c;
 
   if p_sweep then
     return query select s.kind, s.id, s.n, s.m, s.at from inferpipe.tick_sweep(p_lanes) s;

@@ -55,6 +55,7 @@ void ifp_app_free(ifp_app *app)
     if (!app)
         return;
     mem_free(app->workflows);
+    mem_free(app->schedules);
     arena_release(&app->texts);
     mem_free(app);
 }

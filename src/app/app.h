@@ -11,16 +11,19 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "engine/engine.h"
+#include "store/cronjob.h"
 
 #include <inferpipe.h>
 #include <stddef.h>
 
-enum { APP_WORKFLOWS_MAX = 1000 };
+enum { APP_WORKFLOWS_MAX = 1000, APP_SCHEDULES_MAX = 1000 };
 
 struct ifp_app {
     const char *name;                  /* in texts */
     struct engine_workflow *workflows; /* owned; their texts are in texts */
     size_t workflow_count, workflow_cap;
+    struct cronjob *schedules; /* owned; their texts are in texts */
+    size_t schedule_count, schedule_cap;
     struct arena texts;
     struct err mistake; /* the first one; code 0: none */
 };

@@ -11,6 +11,7 @@
 #include "app/supervise.h"
 #include "base/log.h"
 #include "engine/engine.h"
+#include "prim/ticker.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -21,6 +22,7 @@
 struct worker {
     struct loop *loop;           /* owned */
     struct engine *engine;       /* owned; in a worker process */
+    struct ticker *ticker;       /* owned; in a worker process, unless switched off */
     struct supervise *supervise; /* owned; in a supervisor */
     int signals;
     int exit_code;
@@ -99,6 +101,19 @@ static int given_worker_id(int64_t *ret, struct err *e)
     return 0;
 }
 
+static int open_ticker(const struct cli *c, struct worker *w, struct err *e)
+{
+    struct ticker_options options = {
+        .loop = w->loop,
+        .config = &c->config,
+        .program = c->app->name,
+        .jobs = c->app->schedules,
+        .job_count = c->app->schedule_count,
+    };
+
+    return ticker_open(&options, &w->ticker, e);
+}
+
 static int start_engine(const struct cli *c, struct worker *w, struct err *e)
 {
     struct engine_options options = {
@@ -111,6 +126,12 @@ static int start_engine(const struct cli *c, struct worker *w, struct err *e)
     };
     int rc = given_worker_id(&options.worker_id, e);
 
+    if (rc == 0 && config_int(&c->config, CONFIG_CRON) != 0)
+        rc = open_ticker(c, w, e);
+    if (w->ticker) {
+        options.looked = ticker_looked;
+        options.look_ctx = w->ticker;
+    }
     return rc == 0 ? engine_open(w->loop, &options, &w->engine, e) : rc;
 }
 
@@ -172,6 +193,7 @@ int cmd_worker_run(struct cli *c, struct err *e)
         rc = w.exit_code;
     }
     supervise_close(w.supervise);
+    ticker_close(w.ticker);
     engine_close(w.engine);
     loop_close(w.loop);
     return rc;

@@ -78,6 +78,14 @@ enum config_type {
       100, 600000, "to reach the database")                                                        \
     X(STATEMENT_TIMEOUT, "statement-timeout", "INFERPIPE_STATEMENT_TIMEOUT", CONFIG_DURATION,      \
       "10s", 100, 3600000, "one statement of the runtime")                                         \
+    X(CRON, "cron", "INFERPIPE_CRON", CONFIG_BOOL, "on", 0, 1,                                     \
+      "workers fire the schedules of their workspace")                                             \
+    X(CRON_BATCH, "cron-batch", "INFERPIPE_CRON_BATCH", CONFIG_INT, "500", 1, 5000,                \
+      "schedules fired by one statement")                                                          \
+    X(CRON_GRACE, "cron-grace", "INFERPIPE_CRON_GRACE", CONFIG_DURATION, "1m", 1000, 86400000,     \
+      "how late a scheduled time may fire without counting as missed")                             \
+    X(CRON_LEASE, "cron-lease", "INFERPIPE_CRON_LEASE", CONFIG_DURATION, "30s", 1000, 600000,      \
+      "lease of the lock of the schedules, renewed at a third of it")                              \
     X(LOG_LEVEL, "log-level", "INFERPIPE_LOG_LEVEL", CONFIG_TEXT, "info", 1, 8,                    \
       "debug, info, warn, error or off")                                                           \
     X(LOG_FORMAT, "log-format", "INFERPIPE_LOG_FORMAT", CONFIG_TEXT, "logfmt", 1, 8,               \

@@ -28,6 +28,8 @@
     X(CRASH_CANCEL_SEEN, "cancel.seen")       /* the cancel arrived, nothing is written */         \
     X(CRASH_REAP_MARKED, "reap.marked")       /* another worker is marked dead, not released */    \
     X(CRASH_REAP_RELEASED, "reap.released")                                                        \
+    X(CRASH_CRON_DUE, "cron.due")         /* due schedules are read, nothing is fired */           \
+    X(CRASH_CRON_FIRED, "cron.fired")     /* fired, the worker has only just heard of it */        \
     X(CRASH_DRAIN_BEGIN, "drain.begin")   /* SIGTERM came */                                       \
     X(CRASH_DRAIN_HANDED, "drain.handed") /* runs are handed back, the lease still stands */
 

@@ -140,6 +140,8 @@ static void on_turn(void *ctx)
         assert(sm_is(&e->sm, ENGINE_STOPPED));
         e->stop_due = false;
         drop_all(e);
+        if (e->o.looked)
+            e->o.looked(e->o.look_ctx, NULL);
         store_close(e->store, on_store_closed, e);
         return;
     }

@@ -15,6 +15,7 @@
 #include "loop/loop.h"
 
 #include <inferpipe.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct engine;
@@ -26,6 +27,21 @@ struct engine_workflow {
     ifp_step_options step; /* defaults for its steps */
 };
 
+struct store;
+
+/* What a tick of a working engine has seen, for those that work beside it on its store. */
+struct engine_look {
+    struct store *store; /* borrowed, until a look of NULL comes */
+    int64_t worker;
+    int64_t now_us;       /* the database's clock */
+    bool cron;            /* there are schedules that run ... */
+    int64_t cron_next_us; /* ... when the next one is due, */
+    bool cron_waits;      /* whether ticks wait to be started, */
+    int64_t cron_holder;  /* and who holds their lock; 0: nobody */
+};
+/* From the loop.  NULL: the store is about to close; nothing may be begun on it any more. */
+typedef void engine_looked_fn(void *ctx, const struct engine_look *look);
+
 struct engine_options {
     const struct config *config;             /* borrowed */
     const char *program;                     /* shown in `worker list` */
@@ -35,6 +51,8 @@ struct engine_options {
     /* Once, from the loop: after a drain with 0, or with an error that no retry mends. */
     void (*stopped)(void *ctx, int err, const struct err *e);
     void *ctx;
+    engine_looked_fn *looked; /* may be NULL */
+    void *look_ctx;
 };
 
 /* Begins to work as soon as the database answers. */

@@ -313,6 +313,15 @@ static void look_at_peer(struct engine *e, const struct store_tick_row *row)
     }
 }
 
+/* Schedules are another's affair (prim/ticker.h). */
+static void note_schedules(struct engine_look *look, const struct store_tick_row *row)
+{
+    look->cron = true;
+    look->cron_next_us = row->at_us;
+    look->cron_waits = row->n != 0;
+    look->cron_holder = row->id;
+}
+
 static void on_row(struct engine *e, const struct store_tick_row *row)
 {
     struct ifp_run *run;
@@ -345,6 +354,9 @@ static void on_row(struct engine *e, const struct store_tick_row *row)
         break;
     case STORE_TICK_DEAD:
         e->lease.to_release = true;
+        break;
+    case STORE_TICK_CRON:
+        note_schedules(&e->lease.look, row);
         break;
     }
 }
@@ -399,6 +411,7 @@ static void on_tick(struct store_op *op, int rc, const struct err *err)
     engine_db_clock(e, self.at_us);
     plan_sweep(l, clock_mono_us() - l->ticked.sent_us);
     watch_begin(&l->watch, clock_mono_us(), self.m);
+    l->look = (struct engine_look){ .store = e->store, .worker = self.id, .now_us = self.at_us };
     for (int i = 1; i < op->rows; i++) {
         struct store_tick_row row = store_tick_at(op, i);
 
@@ -406,6 +419,8 @@ static void on_tick(struct store_op *op, int rc, const struct err *err)
     }
     watch_end(&l->watch);
     reap(e);
+    if (e->o.looked && sm_is(&e->sm, ENGINE_WORKING))
+        e->o.looked(e->o.look_ctx, &l->look);
     if (l->suspect && timer_start(&l->timer, SUSPECT_US) != 0)
         retry_soon(e);
     engine_poke(e);

@@ -10,6 +10,7 @@
 #define ENGINE_LEASE_H
 
 #include "core/watch.h"
+#include "engine/engine.h"
 #include "loop/loop.h"
 #include "store/store.h"
 
@@ -39,10 +40,11 @@ struct lease { /* part of struct engine */
     struct store_op tick, mark, release, other, retain;
     struct victim victims[8]; /* to be marked, one after the other */
     int victim_count;
-    bool to_release; /* there are dead workers whose runs are not free yet */
-    bool suspect;    /* look again soon */
-    bool leave_next; /* once the operation on `other` is done */
-    bool swept;      /* the tick in flight does a sweep */
+    struct engine_look look; /* what the present tick says for `looked` */
+    bool to_release;         /* there are dead workers whose runs are not free yet */
+    bool suspect;            /* look again soon */
+    bool leave_next;         /* once the operation on `other` is done */
+    bool swept;              /* the tick in flight does a sweep */
 };
 
 void lease_open(struct engine *e, int64_t worker_id);

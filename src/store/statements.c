@@ -230,6 +230,70 @@ static const struct pgstmt statements[STATEMENTS] = {
         "select inferpipe.worker_dead($1::int8, $2::text)",
     },
 
+    [STATEMENT_CRON_LOCK] = {
+        "cron_lock",
+        "select inferpipe.cron_lock(inferpipe.cron_lock_name($1::int4), $2::int8, $3::int8)",
+    },
+    [STATEMENT_CRON_DECLARE] = {
+        "cron_declare",
+        "select inferpipe.cron_declare($1::int4, $2::text, $3::text[], $4::text[], $5::text[],"
+        " $6::timestamptz[], $7::text[], $8::text[], $9::text[], $10::int2[], $11::bytea[],"
+        " $12::int2[], $13::int2[], $14::int4[], $15::int8[])",
+    },
+    [STATEMENT_CRON_DUE] = {
+        "cron_due",
+        "select job_id, next_at, now, catchup, catchup_max, name, schedule, timezone"
+        " from inferpipe.cron_due($1::int4, $2::int4[], $3::int4)",
+    },
+    [STATEMENT_CRON_FIRE] = {
+        "cron_fire",
+        "select fired, started, next_at from inferpipe.cron_fire($1::int4, $2::int4[],"
+        " $3::timestamptz[], $4::timestamptz[], $5::int4[], $6::int4[], $7::timestamptz[])",
+    },
+    [STATEMENT_CRON_RELEASE] = {
+        "cron_release",
+        "select inferpipe.cron_release($1::int4, $2::int4)",
+    },
+    [STATEMENT_CRON_NOW] = { "cron_now", "select inferpipe.clock()" },
+    [STATEMENT_CRON_PUT] = {
+        "cron_put",
+        "select bool_or(p.made) from unnest($2::text[], $3::text[], $4::text[],"
+        " $5::timestamptz[], $6::text[], $7::text[], $8::text[], $9::int2[], $10::bytea[],"
+        " $11::int2[], $12::int2[], $13::int4[], $14::int8[]) x(name, schedule, timezone, next,"
+        " workflow, version, queue, prio, input, overlap, catchup, catchup_max, jitter)"
+        " cross join lateral inferpipe.cron_put($1::int4, x.name, x.schedule, x.timezone, x.next,"
+        " x.workflow, x.version, x.queue, x.prio, x.input, x.overlap, x.catchup, x.catchup_max,"
+        " x.jitter, $15::bool, null, $16::bool) p(made)",
+    },
+    [STATEMENT_CRON_PAUSE] = {
+        "cron_pause",
+        "select inferpipe.cron_pause($1::int4, $2::text, $3::bool, $4::text, $5::text,"
+        " $6::timestamptz)",
+    },
+    [STATEMENT_CRON_TRIGGER] = {
+        "cron_trigger",
+        "select inferpipe.cron_trigger($1::int4, $2::text)",
+    },
+    [STATEMENT_CRON_DELETE] = {
+        "cron_delete",
+        "select inferpipe.cron_delete($1::int4, $2::text)",
+    },
+    [STATEMENT_CRON_GET] = {
+        "cron_get",
+        "select v.name, v.schedule, v.timezone, v.workflow, v.version, v.queue, v.priority,"
+        " v.input::text, v.overlap, v.catchup, v.catchup_max, v.jitter_ms, v.paused, v.waiting,"
+        " v.program, v.declared, v.next_at, v.last_at, v.last_outcome, v.created_at"
+        " from inferpipe.cron_jobs v where v.workspace = $1::text and v.name > $2::text"
+        " and ($3::text is null or v.name = $3::text) order by v.name limit $4::int4",
+    },
+    [STATEMENT_CRON_HISTORY] = {
+        "cron_history",
+        "select v.scheduled_time, v.fired_at, v.outcome, v.manual, v.id, v.status, v.error_code,"
+        " (extract(epoch from v.duration) * 1000)::int8"
+        " from inferpipe.cron_executions v where v.workspace = $1::text and v.job = $2::text"
+        " order by v.scheduled_time desc limit $3::int4",
+    },
+
     [STATEMENT_MIGRATE_LOCK] = {
         "migrate_lock",
         "select pg_catalog.pg_advisory_lock(" MIGRATE_LOCK ")",

@@ -5,8 +5,7 @@
  * An operation struct is embedded in its owner.  store_<op>() copies all input into the request,
  * `done` comes exactly once, from the loop.  Rows are read inside `done` with the _at accessors;
  * slices point into the answer and die with the callback.  A lost connection gives IFP_EUNAVAILABLE
- * with op->req.sent telling whether the outcome is unknown.  Loop thread only.  Times are the
- * database's, in microseconds since 1970.
+ * with op->req.sent: is the outcome unknown?  Loop thread only.  Times are us since 1970.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -83,7 +82,8 @@ enum store_tick_kind {
     STORE_TICK_DUE,
     STORE_TICK_LANES,
     STORE_TICK_NEXT,
-    STORE_TICK_DEAD
+    STORE_TICK_DEAD,
+    STORE_TICK_CRON
 };
 struct store_tick_row { /* meaning of the numbers by kind: sql/schema, function tick */
     enum store_tick_kind kind;

@@ -37,7 +37,7 @@ static const char *const phase_names[] = {
 enum { WAVE_MAX = 10, WAVE_SECONDS = 30, EXECUTIONS = 4 };
 
 /* What a point needs beside executions and one worker. */
-enum need { NOTHING, A_DEAD_WORKER, A_SIGNAL, A_CANCEL };
+enum need { NOTHING, A_DEAD_WORKER, A_SIGNAL, A_CANCEL, A_SCHEDULE };
 
 struct round {
     struct crashtest test;
@@ -60,6 +60,8 @@ static enum need need_of(const char *point)
         return A_DEAD_WORKER;
     if (strncmp(point, "drain.", 6) == 0)
         return A_SIGNAL;
+    if (strncmp(point, "cron.", 5) == 0)
+        return A_SCHEDULE;
     return strcmp(point, "cancel.seen") == 0 ? A_CANCEL : NOTHING;
 }
 
@@ -73,6 +75,11 @@ static void begin(struct round *r, const char *point, int hit)
     if (r->need == A_DEAD_WORKER)
         crashtest_spawn(&r->test, &r->victim,
                         &(struct crashtest_settings){ .crash_at = "step.after:2" });
+    if (r->need == A_SCHEDULE) /* it is due now, and then for a year not again */
+        (void)crashtest_int8(
+            &r->test, "select inferpipe.cron_put(1, 'once', '@yearly', 'UTC', now(),"
+                      " w.name, null, null, 3::int2, 'null', 0::int2, 0::int2, 100, 0,"
+                      " false, null, false)::int4::int8 from inferpipe._inferpipe_workflows w");
     if (r->need == A_CANCEL) {
         crashtest_start(&r->test, 1, "{\"hang\": true}", false);
         r->canceled = 1;
@@ -122,6 +129,14 @@ static bool died(struct round *r)
     return true;
 }
 
+/* What the schedule starts is there, once. */
+static bool fired(struct round *r)
+{
+    return r->need != A_SCHEDULE ||
+           crashtest_int8(&r->test, "select count(*) from inferpipe._inferpipe_cron_executions"
+                                    " where outcome = 0") == 1;
+}
+
 static bool advance(struct round *r)
 {
     switch (r->phase) {
@@ -132,7 +147,7 @@ static bool advance(struct round *r)
     case DYING:
         return died(r);
     case FINISHING:
-        if (crashtest_deliver(&r->test) == 0)
+        if (fired(r) && crashtest_deliver(&r->test) == 0)
             r->phase = OVER;
         return r->phase == OVER;
     case OVER:
@@ -168,7 +183,7 @@ static bool went_well(const struct round *r)
 static void end(struct round *r)
 {
     crashtest_stop(&r->test, &r->second);
-    crashtest_check(&r->test, EXECUTIONS, r->canceled);
+    crashtest_check(&r->test, EXECUTIONS + (r->need == A_SCHEDULE), r->canceled);
     crashtest_close(&r->test);
 }
 

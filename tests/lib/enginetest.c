@@ -189,6 +189,15 @@ static int start_engine(struct enginetest *t, struct enginetest_worker *w, struc
         .ctx = w,
     };
 
+    if (t->schedules) {
+        struct ticker_options ticker = { w->loop, &w->config, "enginetest", t->schedules,
+                                         t->schedule_count };
+
+        if (ticker_open(&ticker, &w->ticker, e) != 0)
+            return e->code;
+        o.looked = ticker_looked;
+        o.look_ctx = w->ticker;
+    }
     return engine_open(w->loop, &o, &w->engine, e);
 }
 
@@ -294,6 +303,7 @@ static bool has_no_jobs(void *ctx)
 void enginetest_close(struct enginetest_worker *w)
 {
     assert_true(w->stopped);
+    ticker_close(w->ticker);
     engine_close(w->engine);
     w->engine = NULL;
     config_release(&w->config);

@@ -15,6 +15,7 @@
 
 #include "engine/engine.h"
 #include "lib/testdb.h"
+#include "prim/ticker.h"
 #include "store/client.h"
 
 #include <stdatomic.h>
@@ -26,6 +27,7 @@ enum { ENGINETEST_WORKERS_MAX = 8 };
 struct enginetest_worker {
     struct config config;
     struct engine *engine; /* owned; NULL in the parent of a child, and once closed */
+    struct ticker *ticker; /* owned; when the test has schedules */
     struct loop *loop;     /* borrowed */
     pid_t child;
     bool stopped;
@@ -39,6 +41,8 @@ struct enginetest {
     struct client client;
     const struct engine_workflow *workflows; /* borrowed */
     size_t workflow_count;
+    const struct cronjob *schedules; /* borrowed; NULL: workers fire no schedules */
+    size_t schedule_count;
     struct enginetest_worker workers[ENGINETEST_WORKERS_MAX];
     int worker_count;
     ifp_execution execution; /* of the last enginetest_get */

@@ -109,5 +109,6 @@ int main(int argc, char **argv)
     ifp_workflow(app, "failing", failing, NULL);
     ifp_workflow(app, "flaky", flaky, NULL);
     ifp_workflow(app, "hang", hang, NULL);
+    ifp_cron(app, "yearly", "@yearly", "echo", NULL);
     return ifp_main(app, argc, argv);
 }

@@ -14,7 +14,8 @@ where relnamespace = 'inferpipe'::regnamespace and relkind in ('r', 'p', 'v')
 select ok(not has_schema_privilege('ifp_test_public', 'inferpipe', 'usage'),
   'PUBLIC may not enter');
 select is(array_agg(relname::text order by relname),
-  array['executions', 'messages', 'queues', 'steps', 'workers'], 'readers read the views')
+  array['cron_executions', 'cron_jobs', 'executions', 'messages', 'queues', 'steps', 'workers'],
+  'readers read the views')
   from pg_class
 where relnamespace = 'inferpipe'::regnamespace and relkind in ('r', 'p', 'v')
   and has_table_privilege('inferpipe_reader', oid, 'select');
@@ -22,7 +23,8 @@ select is(count(*)::int, 0, 'readers write nothing') from pg_class
 where relnamespace = 'inferpipe'::regnamespace and relkind in ('r', 'p', 'v')
   and has_table_privilege('inferpipe_reader', oid, 'insert, update, delete, truncate');
 select is(array_agg(proname::text order by proname),
-  array['id_parse', 'id_text', 'kind_text', 'status_text', 'step_status_text', 'waiting_text'],
+  array['cron_outcome_text', 'id_parse', 'id_text', 'kind_text', 'status_text', 'step_status_text',
+    'waiting_text'],
   'readers execute what the views use') from pg_proc
 where pronamespace = 'inferpipe'::regnamespace
   and has_function_privilege('inferpipe_reader', oid, 'execute');

@@ -26,11 +26,13 @@ select is(to_timestamp(m / 1000000.0), pg_postmaster_start_time(), 'and the serv
 from rows where kind = 1;
 select is(array_agg(id), array[7, 8, 9, 10]::int8[], 'the others that live, lowest first')
 from rows where kind = 2;
-select is(format('%s %s', n, m), '3 1', 'beats, and its backend is there') from rows where id = 7;
-select is(m, 0::int8, 'a backend that is gone') from rows where id = 8;
-select is(m, 0::int8, 'another backend under its number') from rows where id = 9;
-select is(m, -1::int8, 'a backend that cannot be told') from rows where id = 10;
-select is(at is not null, true, 'the start of the backend is told') from rows where id = 7;
+select is(format('%s %s', n, m), '3 1', 'beats, and its backend is there')
+  from rows where kind = 2 and id = 7;
+select is(m, 0::int8, 'a backend that is gone') from rows where kind = 2 and id = 8;
+select is(m, 0::int8, 'another backend under its number') from rows where kind = 2 and id = 9;
+select is(m, -1::int8, 'a backend that cannot be told') from rows where kind = 2 and id = 10;
+select is(at is not null, true, 'the start of the backend is told')
+  from rows where kind = 2 and id = 7;
 select is(array_agg(id), array[11::int8], 'the dead') from rows where kind = 7;
 select is(array_agg(format('%s %s', id, n)), array[format('%s 8', inferpipe_test.lane())],
   'the highest lane and the number of shards') from rows where kind = 5;
