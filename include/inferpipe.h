@@ -239,6 +239,65 @@ IFP_API int ifp_set_state(ifp_run *run, const ifp_json *state) IFP_MUSTCHECK;
  */
 IFP_API bool ifp_patched(ifp_run *run, const char *id);
 
+/* ---- Children: other executions that a workflow starts and waits for ----------------------------
+ *
+ * Starting does not suspend: ifp_spawn_child gives a future at once, and the child begins when the
+ * pass is committed.  Waiting suspends until what is waited for has ended; it costs one pass of the
+ * function, however many children there are.
+ *
+ * A child is an execution like any other: it has an id and a journal of its own, may run on another
+ * worker, can be looked at, canceled and retried.  When its parent ends it is canceled, unless its
+ * options say otherwise.  docs/composition.md has the details. */
+
+/* Names a call of this pass.  Copy it as you like; it means nothing in another pass. */
+typedef struct ifp_future {
+    int call;
+} ifp_future;
+
+enum ifp_parent_end { IFP_CHILD_CANCEL = 0, IFP_CHILD_LEAVE };
+
+/* Zero means the default. */
+typedef struct ifp_child_options {
+    const char *name;      /* of this call, 1 to 200 bytes; default the workflow's name */
+    const char *version;   /* default: the one registered last */
+    const char *queue;     /* default: the workflow's */
+    const char *queue_key; /* for limits per key, 1 to 255 bytes */
+    int priority;          /* 1 (first) to 5; default the parent's */
+    int64_t delay_ms;      /* start later */
+    int64_t deadline_ms;   /* from start to end; default the workflow's; -1: none */
+    const char *metadata;  /* a JSON object, at most 16 KiB */
+    enum ifp_parent_end on_parent_end; /* what happens to it when the parent ends */
+} ifp_child_options;
+
+/*
+ * Runs a child and gives its output.  IFP_ESTEP_FAILED when it failed or was canceled, or when
+ * nobody has registered its workflow (code NOT_FOUND): recorded, see ifp_error.
+ */
+IFP_API int ifp_child(ifp_run *run, const char *workflow, const ifp_json *input,
+                      const ifp_json **ret_output) IFP_MUSTCHECK;
+IFP_API int ifp_child_with(ifp_run *run, const char *workflow, const ifp_json *input,
+                           const ifp_json **ret_output,
+                           const ifp_child_options *options) IFP_MUSTCHECK;
+/* Starts a child and goes on; `options` may be NULL. */
+IFP_API int ifp_spawn_child(ifp_run *run, const char *workflow, const ifp_json *input,
+                            const ifp_child_options *options, ifp_future *ret_future) IFP_MUSTCHECK;
+
+/*
+ * Waits for one future: what ifp_step or ifp_child would give.  `timeout` NULL: as long as it
+ * takes.  IFP_ETIMEOUT is recorded; the work goes on and may be awaited again.
+ */
+IFP_API int ifp_await(ifp_run *run, ifp_future future, const char *timeout,
+                      const ifp_json **ret_output) IFP_MUSTCHECK;
+/* Waits until all have ended.  0: all succeeded; else the failure of the first one that failed, in
+ * the order of the array.  ifp_future_result then gives each. */
+IFP_API int ifp_await_all(ifp_run *run, const ifp_future *futures, size_t n) IFP_MUSTCHECK;
+/* Waits until one has ended and gives its index.  Which one it was is recorded. */
+IFP_API int ifp_await_any(ifp_run *run, const ifp_future *futures, size_t n,
+                          size_t *ret_index) IFP_MUSTCHECK;
+/* The output of a future, or its failure; waits when it has not ended. */
+IFP_API int ifp_future_result(ifp_run *run, ifp_future future,
+                              const ifp_json **ret_output) IFP_MUSTCHECK;
+
 /* Recorded time, in milliseconds since 1970: the same value on every replay. */
 IFP_API int64_t ifp_now(ifp_run *run);
 /* 64 random bits, or a version 4 UUID (36 characters), from a seed stored with the execution and

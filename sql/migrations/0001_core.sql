@@ -15,6 +15,7 @@ create schema if not exists inferpipe;
 \i ../schema/lane_intern.sql
 \i ../schema/wake.sql
 \i ../schema/run_end.sql
+\i ../schema/child_end.sql
 \i ../schema/runs_insert.sql
 \i ../schema/execution_start.sql
 \i ../schema/execution_send.sql
@@ -47,6 +48,8 @@ create schema if not exists inferpipe;
 \i ../schema/flush_receive.sql
 \i ../schema/flush_end.sql
 \i ../schema/flush_notes.sql
+\i ../schema/flush_children.sql
+\i ../schema/flush_await.sql
 \i ../schema/flush.sql
 \i ../schema/step_tx_commit.sql
 \i ../schema/assert_lease.sql

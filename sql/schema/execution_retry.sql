@@ -9,14 +9,20 @@
 -- The time to the deadline begins anew; executions.deadline keeps the first one, from which the
 -- length is known however often one retries.
 --
+-- Children that failed with it are retried too (children_settle). The parent of a retried child
+-- keeps the outcome that it was told.
+--
 -- Two retries at once: both lock the result; the second finds it gone.  Retention waits for us.
 -- Failure: IP404 unknown, IP409 it is not failed or canceled.
 create function inferpipe.execution_retry(p_workspace int4, p_exec int8)
 returns void language plpgsql volatile
 as $$
 declare
+  c_child constant int2 := 4;
+  c_flag_parent constant int2 := 32;
   v_now timestamptz := inferpipe.clock();
   v_fence int4;
+  v_parent bool;
 begin
   perform inferpipe.history_lock();
   select f.fence into v_fence
@@ -29,35 +35,109 @@ begin
 
   perform inferpipe.forget_failure(p_exec);
   delete from inferpipe._inferpipe_results f where f.exec_id = p_exec;
+  v_parent := exists (
+    select from inferpipe._inferpipe_steps t where t.exec_id = p_exec and t.kind = c_child);
   perform inferpipe.runs_insert(p_workspace, array[p_exec], array[e.lane], array[e.prio],
-    array[v_now], array[v_now + (e.deadline - e.created_at)], null, null, array[e.queue_key],
-    array[v_fence], array[
+    array[v_now], array[v_now + (e.deadline - e.created_at)],
+    array[case when v_parent then c_flag_parent else 0 end::int2], array[e.parent_id],
+    array[e.queue_key], array[v_fence], array[
       exists (select from inferpipe._inferpipe_steps t where t.exec_id = p_exec)
       or exists (select from inferpipe._inferpipe_attempts a where a.exec_id = p_exec)])
   from inferpipe._inferpipe_executions e
   where e.exec_id = p_exec;
+  if v_parent then
+    perform inferpipe.children_settle(p_workspace, p_exec);
+  end if;
 end
 $$;
 
--- Takes the failure that ended the execution out of its journal.
+-- Takes the failure that ended the execution out of its journal: that of the last call, and those
+-- of parallel steps and children that nobody can have acted upon, because nothing was recorded
+-- after them but parallel steps and children that had begun before.
 create function inferpipe.forget_failure(p_exec int8)
 returns void language plpgsql volatile
 as $$
 declare
+  c_sleep constant int2 := 2;
+  c_parallel constant int2 := 7;
   c_intent constant int2 := 9;
-  v_seq int4;
-  v_status int2;
+  c_child_end constant int2 := 10;
+  c_await constant int2 := 15;
+  v_last record;
+  v_failed int4[];
 begin
-  select t.seq, t.status into v_seq, v_status
+  select t.seq, t.kind, t.status into v_last
   from inferpipe._inferpipe_steps t
   where t.exec_id = p_exec and t.kind <> c_intent
-  order by t.seq desc
+  order by t.seq desc, t.kind desc
   limit 1;
-  if v_status <> 0 then
-    delete from inferpipe._inferpipe_attempts a where a.exec_id = p_exec and a.seq = v_seq;
-    delete from inferpipe._inferpipe_steps t
-    where t.exec_id = p_exec and t.seq = v_seq and (t.status <> 0 or t.kind = c_intent);
+  if v_last.status <> 0 then
+    v_failed := array[v_last.seq];
   end if;
+  select v_failed || array_agg(t.seq) into v_failed
+  from inferpipe._inferpipe_steps t
+  where t.exec_id = p_exec and t.kind in (c_parallel, c_child_end) and t.status <> 0
+    and not inferpipe.failure_was_seen(p_exec, t.seq, t.done_at);
+
+  delete from inferpipe._inferpipe_attempts a
+  where a.exec_id = p_exec and a.seq = any (v_failed);
+  delete from inferpipe._inferpipe_steps t
+  where t.exec_id = p_exec and t.seq = any (v_failed)
+    and (t.status <> 0 or t.kind = c_intent);
+  if v_last.kind = c_await and v_last.status <> 0 then -- its time begins anew
+    delete from inferpipe._inferpipe_steps t
+    where t.exec_id = p_exec and t.seq = v_last.seq - 1 and t.kind = c_sleep;
+  end if;
+end
+$$;
+
+-- True when a later call was recorded, or began, after this one had failed.
+create function inferpipe.failure_was_seen(p_exec int8, p_seq int4, p_failed_at timestamptz)
+returns bool language sql stable
+as $$
+  select exists (
+    select from inferpipe._inferpipe_steps t
+    where t.exec_id = p_exec and t.seq > p_seq and t.kind <> 10
+      and (t.kind not in (4, 7)
+        or t.done_at - coalesce(t.took_us, 0) * interval '1 microsecond' >= p_failed_at))
+$$;
+
+-- Brings the journal of a retried parent and its children together again: a child that failed, or
+-- was canceled because its parent ended, is retried too; one that completed meanwhile is recorded.
+-- Children under way go on (one that was asked to end does).
+--
+-- Waits for the ends of children that are under way; those that come later see the parent's new
+-- run.
+create function inferpipe.children_settle(p_workspace int4, p_exec int8)
+returns void language plpgsql volatile
+as $$
+declare
+  c_child constant int2 := 4;
+  c_completed constant int2 := 1;
+  v_child record;
+begin
+  perform from inferpipe._inferpipe_runs r
+  where r.parent_id = p_exec order by r.exec_id
+  for no key update;
+  for v_child in
+    select e.exec_id, f.status
+    from (
+      select t.step_key, inferpipe.id_parse(convert_from(t.result, 'UTF8')::json #>> '{}') as id
+      from inferpipe._inferpipe_steps t
+      where t.exec_id = p_exec and t.kind = c_child and t.result is not null) s
+    join inferpipe._inferpipe_executions e on e.exec_id = s.id
+    join inferpipe._inferpipe_results f on f.exec_id = s.id
+    where not exists (
+      select from inferpipe._inferpipe_steps t
+      where t.exec_id = p_exec and t.step_key = ~s.step_key)
+    order by e.exec_id
+  loop
+    if v_child.status = c_completed then
+      perform inferpipe.children_ended(array[v_child.exec_id], array[p_exec]);
+    else
+      perform inferpipe.execution_retry(p_workspace, v_child.exec_id);
+    end if;
+  end loop;
 end
 $$;
 

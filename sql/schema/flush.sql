@@ -1,11 +1,12 @@
 -- The group commit: what happened to many executions of one worker, in one transaction, one fsync.
 --
 -- The arrays p_ have an element for each execution (each at most once), r_ for each journal row, a_
--- for each failed attempt, l_ for each large payload, n_ for each note (flush_notes.sql). Moves: 0
--- keep, 1 park, 2 end, 3 receive, 4 hand back. The answer has a row for each execution, in the
--- order given:
+-- for each failed attempt, l_ for each large payload, n_ for each note (flush_notes.sql), c_ for
+-- each child to start. Moves: 0 keep, 1 park, 2 end, 3 receive, 4 hand back, 5 wait for children.
+-- The answer has a row for each execution, in the order given:
 --
---   verdict  0 written; 1 another transaction holds the row: nothing written, try again;
+--   verdict  0 written; 1 another transaction holds the row, or at an end the parent's: nothing
+--            written, try again;
 --            2 not ours; 3 a journal row with this key exists under another fence or seq: nothing
 --            written
 --   flags    the run's (1: cancel requested)
@@ -39,7 +40,13 @@ create function inferpipe.flush(
   n_exec int8[] default '{}', n_what int2[] default '{}', n_key int8[] default '{}',
   n_seq int4[] default '{}', n_attempt int2[] default '{}', n_number int4[] default '{}',
   n_name text[] default '{}', n_kind text[] default '{}', n_data bytea[] default '{}',
-  n_tokens int8[] default '{}', n_usd int8[] default '{}')
+  n_tokens int8[] default '{}', n_usd int8[] default '{}',
+  c_exec int8[] default '{}', c_key int8[] default '{}', c_seq int4[] default '{}',
+  c_name text[] default '{}', c_workflow text[] default '{}', c_version text[] default '{}',
+  c_queue text[] default '{}', c_queue_key text[] default '{}', c_prio int2[] default '{}',
+  c_delay_ms int8[] default '{}', c_deadline_ms int8[] default '{}', c_flags int2[] default '{}',
+  c_codec int2[] default '{}', c_input bytea[] default '{}', c_large bytea[] default '{}',
+  c_metadata text[] default '{}')
 returns table (
   exec_id int8, verdict int2, flags int2, wake_at timestamptz, got int2, payload bytea)
 language plpgsql volatile rows 50
@@ -51,12 +58,16 @@ declare
   c_end constant int2 := 2;
   c_receive constant int2 := 3;
   c_back constant int2 := 4;
+  c_await constant int2 := 5;
   c_sleep constant int2 := 2;
   v_now timestamptz := inferpipe.clock();
   v_own int8[];    -- what is ours and locked, ascending; the next three are aligned with it
   v_pos int4[];    -- its place in the p_ arrays
   v_fence int4[];
   v_flags int2[];
+  v_parent int8[]; -- null as a whole unless one of them has a parent
+  v_held int8[];   -- they end, and another transaction holds their parent
+  v_started int8[];
   v_fresh bool;    -- some of them have no journal yet
   v_wrote int8[];
   v_conflict int8[];
@@ -65,16 +76,30 @@ declare
   v_payload bytea[];
 begin
   select array_agg(l.exec_id), array_agg(l.pos), array_agg(l.fence), array_agg(l.flags),
-    bool_or(not l.has_journal)
-  into v_own, v_pos, v_fence, v_flags, v_fresh
+    bool_or(not l.has_journal),
+    case when count(l.parent_id) > 0 then array_agg(l.parent_id) end
+  into v_own, v_pos, v_fence, v_flags, v_fresh, v_parent
   from (
-    select l.exec_id, x.pos::int4 as pos, l.fence, l.flags, l.has_journal
+    select l.exec_id, x.pos::int4 as pos, l.fence, l.flags, l.has_journal, l.parent_id
     from (select * from unnest(p_exec, p_fence) with ordinality u(exec_id, fence, pos)
           order by u.exec_id) x
     cross join lateral (
-      select r.exec_id, r.fence, r.flags, r.has_journal from inferpipe._inferpipe_runs r
+      select r.exec_id, r.fence, r.flags, r.has_journal, r.parent_id
+      from inferpipe._inferpipe_runs r
       where r.exec_id = x.exec_id and r.owner = p_worker and r.fence = x.fence
       for no key update skip locked) l) l;
+
+  if v_parent is not null and c_end = any (p_move) then
+    select inferpipe.parents_lock(array_agg(o.exec_id), array_agg(o.parent)) into v_held
+    from unnest(v_own, v_pos, v_parent) o(exec_id, pos, parent)
+    where p_move[o.pos] = c_end and o.parent is not null;
+    if v_held is not null then
+      select array_agg(o.exec_id), array_agg(o.pos), array_agg(o.fence), array_agg(o.flags)
+      into v_own, v_pos, v_fence, v_flags
+      from unnest(v_own, v_pos, v_fence, v_flags) o(exec_id, pos, fence, flags)
+      where o.exec_id <> all (v_held);
+    end if;
+  end if;
 
   if v_own is not null and cardinality(r_exec) > 0 then
     select j.wrote, j.conflicts into v_wrote, v_conflict
@@ -96,6 +121,12 @@ begin
       perform inferpipe.flush_attempts(
         v_now, v_own, v_fence, a_exec, a_key, a_seq, a_attempt, a_error_code, a_error, a_next_ms);
     end if;
+    if cardinality(c_exec) > 0 then
+      v_started := inferpipe.flush_children(v_now, v_own, v_fence, c_exec, c_key, c_seq, c_name,
+        c_workflow, c_version, c_queue, c_queue_key, c_prio, c_delay_ms, c_deadline_ms, c_flags,
+        c_codec, c_input, c_large, c_metadata);
+      v_wrote := array(select u.id from unnest(v_wrote || v_started) u(id) order by u.id);
+    end if;
     if cardinality(n_exec) > 0 then
       perform inferpipe.flush_notes(v_now, v_own, v_fence, n_exec, n_what, n_key, n_seq, n_attempt,
         n_number, n_name, n_kind, n_data, n_tokens, n_usd);
@@ -109,6 +140,10 @@ begin
     if c_park = any (p_move) or c_back = any (p_move) then
       v_wake := inferpipe.flush_park(v_now, v_own, v_pos, v_wrote, p_move, p_state, p_wake_at,
         p_wake_ms, a_exec, v_wake);
+    end if;
+    if c_await = any (p_move) then
+      v_wake := inferpipe.flush_await(v_now, v_own, v_pos, v_wrote, v_wake, p_move, p_wait_key,
+        p_wait_seq, p_wake_at, p_wake_ms);
     end if;
     if c_receive = any (p_move) then
       select w.got, w.payload, w.wakes into v_got, v_payload, v_wake

@@ -23,6 +23,7 @@ grant insert, update on
   to inferpipe_worker;
 grant insert, update, delete on
   inferpipe._inferpipe_runs, inferpipe._inferpipe_cancels, inferpipe._inferpipe_results,
+  inferpipe._inferpipe_orphans,
   inferpipe._inferpipe_steps, inferpipe._inferpipe_attempts, inferpipe._inferpipe_messages
   to inferpipe_worker;
 grant insert on inferpipe._inferpipe_payloads to inferpipe_worker;

@@ -56,7 +56,7 @@ declare
   v_run record;
 begin
   for v_run in
-    select r.exec_id, r.fence, r.flags, r.crashes, r.workspace_id, r.lane,
+    select r.exec_id, r.fence, r.flags, r.crashes, r.workspace_id, r.lane, r.parent_id,
       coalesce(w.wrote, false) as wrote
     from inferpipe._inferpipe_runs r
     left join lateral (
@@ -69,12 +69,15 @@ begin
     order by r.exec_id
     for no key update of r skip locked
   loop
-    v_released := v_released + 1;
     if v_run.flags & c_flag_alone <> 0 and not v_run.wrote then
+      continue when inferpipe.parents_lock(
+        array[v_run.exec_id], array[v_run.parent_id]) is not null; -- the next call ends it
+      v_released := v_released + 1;
       v_crashed := v_crashed || v_run.exec_id;
       v_fence := v_fence || v_run.fence;
       continue;
     end if;
+    v_released := v_released + 1;
     v_crashes := case when v_run.wrote then 1 else least(v_run.crashes, 32766) + 1 end;
     update inferpipe._inferpipe_runs r
     set owner = 0, state = 0, ready_at = v_now, crashes = v_crashes,

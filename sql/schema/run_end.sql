@@ -2,13 +2,20 @@
 --
 -- The caller holds the locks of these runs, and knows that they may end.  p_fence is kept with the
 -- result, so that a retry goes on counting from it.  An id without a run is skipped.
+--
+-- The parents of these executions are told, and their own children asked to end (child_end.sql):
+-- the caller has locked the parents that live.
 create function inferpipe.run_end(
   p_exec int8[], p_status int2[], p_fence int4[], p_codec int2[], p_output bytea[],
   p_error_code text[], p_error text[])
 returns void language plpgsql volatile
 as $$
 declare
+  c_flag_parent constant int2 := 32;
   v_now timestamptz := inferpipe.clock();
+  v_child int8[];
+  v_parent int8[];
+  v_family int8[];
 begin
   insert into inferpipe._inferpipe_results (
     exec_id, finished_at, workspace_id, fence, status, codec, output, error_code, error)
@@ -19,6 +26,19 @@ begin
   cross join lateral (
     select q.workspace_id from inferpipe._inferpipe_runs q
     where q.exec_id = x.exec_id limit 1) r;
-  delete from inferpipe._inferpipe_runs r where r.exec_id = any (p_exec);
+  with gone as (
+    delete from inferpipe._inferpipe_runs r where r.exec_id = any (p_exec)
+    returning r.exec_id, r.parent_id, r.flags)
+  select array_agg(g.exec_id) filter (where g.parent_id is not null),
+    array_agg(g.parent_id) filter (where g.parent_id is not null),
+    array_agg(g.exec_id) filter (where g.flags & c_flag_parent <> 0)
+  into v_child, v_parent, v_family
+  from gone g;
+  if v_child is not null then
+    perform inferpipe.children_ended(v_child, v_parent);
+  end if;
+  if v_family is not null then
+    perform inferpipe.parents_ended(v_family);
+  end if;
 end
 $$;

@@ -12,7 +12,8 @@ create table inferpipe._inferpipe_executions (
   exec_id int8 not null,
   created_at timestamptz not null,
   deadline timestamptz,             -- of the first try; the one in force is in _inferpipe_runs
-  parent_id int8,
+  parent_id int8,                   -- of a child: who started it, and
+  parent_key int8,                  -- the key of the spawn row in the parent's journal
   forked_from int8,                 -- whose journal it began with
   seed int8 not null,               -- source of recorded random numbers
   workspace_id int4 not null,
@@ -50,9 +51,11 @@ create index _inferpipe_results_unhappy
 
 -- The journal.  step_key is a hash of name and occurrence; the name is compared on replay.  seq is
 -- the ordinal of the call in program order.
--- kind: 1 step, 2 sleep, 3 message, 4 child, 5 recorded time, 6 transactional step, 9 the intent of
--- a wait (it holds when the wait times out), 13 a patch that this execution took.  status: 0 ok, 1
--- failed, 2 timed out.  tokens, usd: what the step said that its last attempt cost.
+-- kind: 1 step, 2 sleep, 3 message, 4 child started, 5 recorded time, 6 transactional step, 7
+-- parallel step, 9 the intent of a wait (it holds when the wait times out), 10 child ended (under
+-- the seq of its start), 13 a patch that this execution took, 14 continued, 15 what an await has
+-- decided.  status: 0 ok, 1 failed, 2 timed out.  tokens, usd: what the step said that its last
+-- attempt cost.
 create table inferpipe._inferpipe_steps (
   exec_id int8 not null,
   step_key int8 not null,
@@ -72,7 +75,7 @@ create table inferpipe._inferpipe_steps (
   tokens int8,
   usd numeric,
   constraint steps_pkey primary key (exec_id, step_key),
-  constraint steps_kind check (kind between 1 and 14),
+  constraint steps_kind check (kind between 1 and 15 and kind <> 8),
   constraint steps_status check (status in (0, 1, 2)),
   constraint steps_codec check (codec in (0, 1))
 ) partition by range (exec_id);

@@ -36,7 +36,8 @@ create table inferpipe._inferpipe_runs (
   exec_id int8 primary key,
   ready_at timestamptz not null,
   owner int8 not null default 0,    -- worker_id, 0: nobody
-  wait_key int8 not null default 0, -- name_key of the message it waits for; -1: any
+  wait_key int8 not null default 0, -- what it waits for: name_key of a message, key of a child's
+                                    -- end row; -1: any
   deadline timestamptz,
   parent_id int8,                   -- the execution whose child it is
   fence int4 not null default 0,
@@ -45,15 +46,17 @@ create table inferpipe._inferpipe_runs (
   shard int2 not null,              -- exec_id modulo the number of shards
   prio int2 not null default 3,
   state int2 not null default 0,
-  flags int2 not null default 0,    -- 1 cancel requested, 2 run alone (it crashed its workers)
+  flags int2 not null default 0,    -- 1 cancel requested, 2 run alone (it crashed its workers),
+                                    -- 16 left alone when its parent ends, 32 has started children
   crashes int2 not null default 0,  -- take-overs in a row without progress
   has_journal bool not null default false, -- there is something to load
   constraint runs_state check (state between 0 and 7 and state <> 5),
   constraint runs_owned_is_running check ((owner = 0) = (state <> 1)),
   constraint runs_wakes check (isfinite(ready_at)),
+  wait_left int4,                   -- in state 6: how many children must still end
   constraint runs_wait_key check ((wait_key <> 0) = (state = 3) or state = 6),
   constraint runs_prio check (prio between 1 and 5),
-  constraint runs_flags check (flags between 0 and 3),
+  constraint runs_flags check (flags between 0 and 63),
   constraint runs_fence check (fence >= 0),
   constraint runs_crashes check (crashes >= 0)
 ) with (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 2000,
@@ -62,6 +65,16 @@ create table inferpipe._inferpipe_runs (
 -- No index by owner: only a take-over asks, and reads a million rows in 50 ms.
 create index _inferpipe_runs_due on inferpipe._inferpipe_runs (lane, shard, prio, ready_at)
   where owner = 0;
+
+-- Children of one execution: found when it ends.
+create index _inferpipe_runs_parent on inferpipe._inferpipe_runs (parent_id, exec_id)
+  where parent_id is not null;
+
+-- Executions that have ended while children of theirs were still to be canceled: the next ticks do
+-- it.  Empty as a rule.
+create table inferpipe._inferpipe_orphans (
+  parent_id int8 primary key
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
 -- Cancels on their way to the worker that owns the execution; its next tick takes them.
 create table inferpipe._inferpipe_cancels (

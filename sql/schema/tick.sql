@@ -13,6 +13,8 @@
 --   8 cron    at = the next instant of the workspace's schedules, n = 1: some wait to be started,
 --             id = who holds their lock or 0.
 --
+-- It also goes on with the children of executions that have ended (child_end.sql).
+--
 -- Locks: the worker's own row, and the cancels it takes.
 create function inferpipe.tick(
   p_worker int8, p_workspace int4, p_ttl_ms int8, p_hungry bool, p_host text, p_pid int4,
@@ -43,6 +45,7 @@ begin
         order by v.worker_id limit c_peers_max) w
   left join lateral pg_catalog.pg_stat_get_activity(w.backend_pid) a on w.backend_pid is not null;
 
+  perform inferpipe.orphans_cancel();
   return query
   with taken as (
     delete from inferpipe._inferpipe_cancels c where c.worker_id = p_worker returning c.exec_id)

@@ -57,7 +57,8 @@ select
    where s.exec_id = e.exec_id and s.step_key = 0) as state,
   e.exec_id,
   v.slug as workspace,
-  inferpipe.id_text(e.forked_from) as forked_from
+  inferpipe.id_text(e.forked_from) as forked_from,
+  inferpipe.id_text(e.parent_id) as parent
 from inferpipe._inferpipe_executions e
 join inferpipe._inferpipe_visible v on v.workspace_id = e.workspace_id
 join inferpipe._inferpipe_lanes l on l.lane_id = e.lane

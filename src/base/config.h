@@ -72,6 +72,8 @@ enum config_type {
       "journal rows read by one statement")                                                        \
     X(JOURNAL_MAX, "journal-max", "INFERPIPE_JOURNAL_MAX", CONFIG_INT, "100000", 10, 10000000,     \
       "journal rows of one execution")                                                             \
+    X(SPAWN_BATCH, "spawn-batch", "INFERPIPE_SPAWN_BATCH", CONFIG_INT, "1000", 1, 10000,           \
+      "children that one execution starts in one commit; more go in several")                      \
     X(IDEMPOTENCY_TTL, "idempotency-ttl", "INFERPIPE_IDEMPOTENCY_TTL", CONFIG_DURATION, "24h",     \
       60000, 31536000000, "how long a start's idempotency key is remembered")                      \
     X(CONNECT_TIMEOUT, "connect-timeout", "INFERPIPE_CONNECT_TIMEOUT", CONFIG_DURATION, "10s",     \

@@ -9,7 +9,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { SLOTS_FIRST = 8 };
+enum { SLOTS_FIRST = 8, ELSEWHERE_ROWS = 64 };
 
 void journal_init(struct journal *j, struct arena *a, uint32_t rows_max)
 {
@@ -26,16 +26,24 @@ const char *journal_kind_name(enum journal_kind kind)
         return "sleep";
     case JOURNAL_MESSAGE:
         return "receive";
+    case JOURNAL_CHILD:
+        return "child";
     case JOURNAL_NOW:
         return "now";
     case JOURNAL_TX:
         return "transactional step";
+    case JOURNAL_PARALLEL:
+        return "parallel step";
     case JOURNAL_ATTEMPTS:
         return "attempts";
     case JOURNAL_INTENT:
         return "intent";
     case JOURNAL_PATCH:
         return "patch";
+    case JOURNAL_CHILD_END:
+        return "end of a child";
+    case JOURNAL_AWAIT:
+        return "await";
     case JOURNAL_NONE:
         break;
     }
@@ -69,17 +77,32 @@ struct journal_slot *journal_slot(struct journal *j, int32_t seq)
     return &j->slots[seq - 1];
 }
 
+struct journal_slot *journal_find(const struct journal *j, int32_t seq)
+{
+    return seq >= 1 && (uint32_t)seq <= j->cap ? &j->slots[seq - 1] : NULL;
+}
+
+const struct journal_row *journal_ended(const struct journal *j, int32_t seq)
+{
+    const struct journal_slot *slot = journal_find(j, seq);
+
+    if (!slot)
+        return NULL;
+    assert(!slot->end || slot->end->seq == seq);
+    return slot->row.kind == JOURNAL_PARALLEL ? &slot->row : slot->end;
+}
+
 static const char *keep_text(struct journal *j, const char *text)
 {
     return text ? arena_strndup(j->arena, text, strlen(text)) : NULL;
 }
 
 /* Copies texts into the arena; the arena's sticky flag tells about memory at the end. */
-static int keep(struct journal *j, struct journal_slot *slot, const struct journal_row *row)
+static int keep(struct journal *j, struct journal_row *to, const struct journal_row *row)
 {
     struct journal_row copy = *row;
 
-    assert(slot->row.kind == JOURNAL_NONE);
+    assert(to->kind == JOURNAL_NONE);
     copy.name = keep_text(j, row->name ? row->name : "");
     copy.error_code = keep_text(j, row->error_code);
     copy.error = keep_text(j, row->error);
@@ -87,7 +110,24 @@ static int keep(struct journal *j, struct journal_slot *slot, const struct journ
         copy.result.text = arena_strndup(j->arena, row->result.text, row->result.len);
     if (j->arena->broken)
         return IFP_ENOMEM;
-    slot->row = copy;
+    *to = copy;
+    return 0;
+}
+
+static int add_end(struct journal *j, struct journal_slot *slot, const struct journal_row *row)
+{
+    struct journal_row *end;
+    int rc;
+
+    assert(!row->pending); /* whoever ends the child writes it */
+    if (slot->end)
+        return IFP_EINVALID;
+    end = arena_zalloc(j->arena, sizeof(*end));
+    rc = end ? keep(j, end, row) : IFP_ENOMEM;
+    if (rc != 0)
+        return rc;
+    slot->end = end;
+    j->ends++;
     return 0;
 }
 
@@ -112,9 +152,11 @@ int journal_add(struct journal *j, const struct journal_row *row)
         slot->next_us = row->wake_us;
         return 0;
     }
+    if (row->kind == JOURNAL_CHILD_END)
+        return add_end(j, slot, row);
     if (slot->row.kind != JOURNAL_NONE)
         return IFP_EINVALID;
-    rc = keep(j, slot, row);
+    rc = keep(j, &slot->row, row);
     if (rc != 0)
         return rc;
     j->rows++;
@@ -139,10 +181,13 @@ static const struct journal_row *row_at(const struct journal *j, uint32_t seq)
     return &j->slots[seq - 1].row;
 }
 
-/* A row of this very step under a later number: calls were added in front of it. */
+/* A row of this very step under a later number: calls were added in front of it.  A few rows are
+ * looked at: parallel steps leave wide gaps, and what is further away shows at the next call. */
 static const struct journal_row *elsewhere(const struct journal *j, const struct journal_call *call)
 {
-    for (uint32_t seq = (uint32_t)call->seq + 1; seq <= j->count; seq++) {
+    uint32_t last = MIN(j->count, (uint32_t)call->seq + ELSEWHERE_ROWS);
+
+    for (uint32_t seq = (uint32_t)call->seq + 1; seq <= last; seq++) {
         const struct journal_row *row = row_at(j, seq);
 
         if (row && row->step_key == call->step_key)
@@ -157,8 +202,8 @@ int journal_answer(const struct journal *j, const struct journal_call *call,
     const struct journal_row *row;
 
     assert(call->seq >= 1 && call->name);
-    assert(call->kind > JOURNAL_NONE);
-    assert(call->kind != JOURNAL_ATTEMPTS && call->kind != JOURNAL_INTENT);
+    assert(call->kind != JOURNAL_NONE && call->kind != JOURNAL_ATTEMPTS);
+    assert(call->kind != JOURNAL_INTENT && call->kind != JOURNAL_CHILD_END);
     row = row_at(j, (uint32_t)call->seq);
     if (!row)
         row = elsewhere(j, call);

@@ -6,8 +6,9 @@
  * row of this step under another number, or rows that no call asked for when the function returned,
  * mean that the function is not the one that wrote the journal: it diverged.
  *
- * Beside the row of a call there may be its intent (the deadline of a wait) and the failed attempts
- * made so far; they come under keys of their own and are kept in the same slot.
+ * Beside the row of a call there may be its intent (the deadline of a wait), the failed attempts
+ * made so far and, for the start of a child, how the child ended; they come under keys of their own
+ * and are kept in the same slot.
  */
 #ifndef CORE_JOURNAL_H
 #define CORE_JOURNAL_H
@@ -26,11 +27,15 @@ enum journal_kind {
     JOURNAL_STEP = 1,
     JOURNAL_SLEEP = 2,
     JOURNAL_MESSAGE = 3,
+    JOURNAL_CHILD = 4,
     JOURNAL_NOW = 5,
     JOURNAL_TX = 6,
+    JOURNAL_PARALLEL = 7,
     JOURNAL_ATTEMPTS = 8,
     JOURNAL_INTENT = 9,
-    JOURNAL_PATCH = 13
+    JOURNAL_CHILD_END = 10,
+    JOURNAL_PATCH = 13,
+    JOURNAL_AWAIT = 15
 };
 enum journal_status { JOURNAL_OK = 0, JOURNAL_FAILED = 1, JOURNAL_TIMED_OUT = 2 };
 
@@ -50,10 +55,13 @@ struct journal_row {
 };
 
 struct journal_slot {
-    struct journal_row row; /* kind NONE: no row yet */
-    int attempts;           /* failed ones recorded */
-    int64_t next_us;        /* when the next attempt is due; 0: none */
-    int64_t intent_us;      /* deadline of a wait; 0: none */
+    struct journal_row row;  /* kind NONE: no row yet */
+    int attempts;            /* failed ones recorded */
+    int64_t next_us;         /* when the next attempt is due; 0: none */
+    int64_t intent_us;       /* deadline of a wait; 0: none */
+    struct journal_row *end; /* of a child: how it ended; NULL: not yet */
+    void *work;              /* the engine's: what is to be done, or under way, for this call */
+    uint32_t awaited;        /* the engine's: the number of the last wait that named this call */
 };
 
 struct journal {
@@ -62,6 +70,7 @@ struct journal {
     uint32_t cap;
     uint32_t count;     /* highest seq with a row */
     uint32_t rows;      /* rows there are */
+    uint32_t ends;      /* ends of children there are */
     uint32_t pending;   /* rows not committed yet */
     uint32_t committed; /* no row up to this seq is pending */
     uint32_t durable;   /* highest seq with a committed row */
@@ -74,6 +83,11 @@ void journal_init(struct journal *j, struct arena *a, uint32_t rows_max);
 int journal_add(struct journal *j, const struct journal_row *row) MUSTCHECK;
 /* The slot of a call, made when needed; NULL when memory is out. */
 struct journal_slot *journal_slot(struct journal *j, int32_t seq) MUSTCHECK;
+
+/* The slot of a call if there is one. */
+struct journal_slot *journal_find(const struct journal *j, int32_t seq);
+/* How a parallel step or a child has ended; NULL: not yet. */
+const struct journal_row *journal_ended(const struct journal *j, int32_t seq);
 
 struct journal_call {
     int32_t seq;

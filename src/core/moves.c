@@ -12,16 +12,21 @@ const struct moves_rule moves_rules[] = {
     { MOVES_RUNNING, MOVES_TIMER, "park: sleep" },
     { MOVES_RUNNING, MOVES_MESSAGE, "park: receive" },
     { MOVES_RUNNING, MOVES_RETRY, "park: backoff" },
+    { MOVES_CHILD, MOVES_RUNNING, "claim of a wait that timed out" },
+    { MOVES_RUNNING, MOVES_CHILD, "park: wait for children" },
     { MOVES_RUNNING, MOVES_RUNNING, "a flag or the has_journal mark" },
     { MOVES_TIMER, MOVES_READY, "cancel" },
     { MOVES_MESSAGE, MOVES_READY, "message, cancel" },
     { MOVES_RETRY, MOVES_READY, "cancel" },
+    { MOVES_CHILD, MOVES_READY, "children have ended, cancel" },
+    { MOVES_CHILD, MOVES_CHILD, "a child of several has ended" },
     { MOVES_READY, MOVES_READY, "cancel flag" },
     { MOVES_RUNNING, MOVES_NONE, "end, forced cancel, poison" },
     { MOVES_READY, MOVES_NONE, "cancel before the first step" },
     { MOVES_TIMER, MOVES_NONE, "forced cancel" },
     { MOVES_MESSAGE, MOVES_NONE, "cancel before the first step, forced cancel" },
     { MOVES_RETRY, MOVES_NONE, "forced cancel" },
+    { MOVES_CHILD, MOVES_NONE, "forced cancel" },
 };
 const int moves_count = (int)(sizeof(moves_rules) / sizeof(moves_rules[0]));
 

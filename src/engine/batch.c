@@ -82,6 +82,19 @@ static void fill_step(struct ifp_run *run, struct flush_run *f)
     f->wake_us = run->action.wake_us;
 }
 
+static void fill_await(struct ifp_run *run, struct flush_run *f)
+{
+    const struct action *a = &run->action;
+
+    assert(a->end_key != 0 || a->ends > 0);
+    run->parks = true;
+    f->move = FLUSH_AWAIT;
+    f->wait_key = a->end_key;
+    f->wait_seq = a->ends;
+    f->wake_us = a->wake_us;
+    f->wake_ms = a->wake_us != 0 ? -1 : a->wait_ms;
+}
+
 static void fill_action(struct ifp_run *run, struct flush_run *f)
 {
     const struct action *a = &run->action;
@@ -102,6 +115,11 @@ static void fill_action(struct ifp_run *run, struct flush_run *f)
         f->wait_name = a->call.name;
         f->wait_ms = a->wait_ms;
         break;
+    case ACT_AWAIT:
+        fill_await(run, f);
+        break;
+    case ACT_COMMIT:
+        break; /* nothing but its rows */
     case ACT_END:
         assert(a->status >= FLUSH_COMPLETED && a->status <= FLUSH_CANCELED);
         f->move = FLUSH_END;
@@ -124,7 +142,12 @@ static void fill_rows(struct ifp_run *run, struct flush *flush)
 {
     uint32_t pos = 0, rows = 0;
 
-    for (struct journal_row *row; (row = journal_next_pending(&run->journal, &pos)) != NULL; rows++)
+    for (struct journal_row *row; (row = journal_next_pending(&run->journal, &pos)) != NULL;
+         rows++) {
+        if (row->kind == JOURNAL_CHILD) {
+            flush_add_child(flush, journal_find(&run->journal, row->seq)->work);
+            continue;
+        }
         flush_add_row(flush, &(struct flush_row){ .step_key = row->step_key,
                                                   .seq = row->seq,
                                                   .kind = (enum store_kind)row->kind,
@@ -136,6 +159,7 @@ static void fill_rows(struct ifp_run *run, struct flush *flush)
                                                   .error = row->error,
                                                   .took_us = row->took_us,
                                                   .wake_ms = row->sleep_ms });
+    }
     assert(rows == run->journal.pending);
     if (run->failure.set)
         flush_add_attempt(flush, &(struct flush_attempt){ .step_key = run->failure.step_key,

@@ -306,6 +306,8 @@ static void act(struct ifp_run *run)
             commit(run);
         break;
     case ACT_RECEIVE:
+    case ACT_AWAIT:
+    case ACT_COMMIT:
     case ACT_END:
     case ACT_BACK:
         commit(run);
@@ -492,11 +494,12 @@ void run_committed(struct ifp_run *run, const struct flush_answer *answer)
 
     assert(sm_is(&run->sm, RUN_FLIGHT) && answer->exec_id == run->exec_id);
     assert(!run->failure.set || kind == ACT_STEP);
-    assert(!run->parks || kind == ACT_STEP || kind == ACT_SLEEP);
+    assert(!run->parks || kind == ACT_STEP || kind == ACT_SLEEP || kind == ACT_AWAIT);
     journal_committed(&run->journal);
     notes_acked(&run->notes);
     run->locked = 0;
     run->suspect = 0;
+    run->spawned = 0;
     run->canceled |= (answer->flags & STORE_FLAG_CANCEL) != 0;
     if (run->parks || kind == ACT_END || kind == ACT_BACK) {
         if (run->parks)
@@ -508,8 +511,8 @@ void run_committed(struct ifp_run *run, const struct flush_answer *answer)
         received(run, answer);
     } else if (kind == ACT_SLEEP) {
         slept(run, answer);
-    } else if (run->canceled || run->expired || !lease_fresh(run->engine)) {
-        assert(kind == ACT_STEP);
+    } else if (kind == ACT_COMMIT || run->canceled || run->expired || !lease_fresh(run->engine)) {
+        assert(kind == ACT_STEP || kind == ACT_COMMIT);
         run_move(run, RUN_READY);
     } else {
         start_attempt(run);

@@ -44,6 +44,8 @@ enum action_kind {
     ACT_STEP,
     ACT_SLEEP,
     ACT_RECEIVE,
+    ACT_AWAIT,  /* children are to end first */
+    ACT_COMMIT, /* much is to be committed: go on after that */
     ACT_END,
     ACT_BACK, /* give it back to the queue */
     ACT_AGAIN /* memory was out: the pass counts for nothing, another one follows */
@@ -57,8 +59,10 @@ struct action { /* texts: in the pass arena or static */
     const ifp_json *input;          /* STEP */
     struct retry retry;             /* STEP */
     bool on_loop;                   /* STEP */
-    int64_t wait_ms;                /* SLEEP that is new, RECEIVE */
-    int64_t wake_us;                /* SLEEP that is recorded; 0: new */
+    int64_t wait_ms;                /* SLEEP or AWAIT that is new, RECEIVE */
+    int64_t wake_us;                /* SLEEP that is recorded; 0: new.  AWAIT; 0: none, or new */
+    int64_t end_key;                /* AWAIT: the one end row it needs; 0: `ends` */
+    int32_t ends;                   /* AWAIT: how many end rows the journal must have */
     int64_t intent_key;             /* RECEIVE */
     enum flush_status status;       /* END */
     struct slice output;            /* END */
@@ -112,6 +116,8 @@ struct ifp_run {
     struct names *names;
     struct patch *patches; /* in pass: the answers of ifp_patched */
     ifp_error_info error;
+    uint32_t awaits; /* waits there were in this process: numbers them */
+    int spawned;     /* children started since the last commit */
 };
 
 struct engine;

@@ -66,5 +66,7 @@ int client_state(struct client *c, int64_t id, char **ret_state, struct err *e) 
 int client_check_slug(const char *field, const char *text, struct err *e) MUSTCHECK;
 int client_check_name(const char *field, const char *text,
                       struct err *e) MUSTCHECK; /* 1..200 bytes */
+/* All but the call's name; `o` may be NULL. */
+int client_check_child(const char *workflow, const ifp_child_options *o, struct err *e) MUSTCHECK;
 
 #endif

@@ -180,3 +180,25 @@ int client_check_start(const char *workflow, struct slice input, const ifp_start
         err = check_options(o, e);
     return err;
 }
+
+/* ---- a child -------------------------------------------------------------------------------- */
+
+int client_check_child(const char *workflow, const ifp_child_options *o, struct err *e)
+{
+    int err = client_check_slug("workflow", workflow, e);
+
+    if (err || !o)
+        return err;
+    if (o->on_parent_end != IFP_CHILD_CANCEL && o->on_parent_end != IFP_CHILD_LEAVE)
+        return err_set(e, IFP_EINVALID, "on_parent_end: must be IFP_CHILD_CANCEL or _LEAVE");
+    err = client_check_key("queue_key", o->queue_key, e);
+    if (!err)
+        err = check_options(&(ifp_start_options){ .version = o->version,
+                                                  .queue = o->queue,
+                                                  .priority = o->priority,
+                                                  .delay_ms = o->delay_ms,
+                                                  .deadline_ms = o->deadline_ms,
+                                                  .metadata = o->metadata },
+                            e);
+    return err;
+}

@@ -77,6 +77,24 @@ enum note_column {
     NOTE_TOKENS,
     NOTE_USD,
 };
+enum child_column {
+    CHILD_EXEC,
+    CHILD_KEY,
+    CHILD_SEQ,
+    CHILD_NAME,
+    CHILD_WORKFLOW,
+    CHILD_VERSION,
+    CHILD_QUEUE,
+    CHILD_QUEUE_KEY,
+    CHILD_PRIO,
+    CHILD_DELAY_MS,
+    CHILD_DEADLINE_MS,
+    CHILD_FLAGS,
+    CHILD_CODEC,
+    CHILD_INPUT,
+    CHILD_LARGE,
+    CHILD_METADATA,
+};
 
 static const enum pgtype run_types[FLUSH_RUN_COLUMNS] = {
     [RUN_EXEC] = PGTYPE_INT8,        [RUN_FENCE] = PGTYPE_INT4,
@@ -109,6 +127,16 @@ static const enum pgtype note_types[FLUSH_NOTE_COLUMNS] = {
     [NOTE_SEQ] = PGTYPE_INT4,    [NOTE_ATTEMPT] = PGTYPE_INT2, [NOTE_NUMBER] = PGTYPE_INT4,
     [NOTE_NAME] = PGTYPE_TEXT,   [NOTE_KIND] = PGTYPE_TEXT,    [NOTE_DATA] = PGTYPE_BYTEA,
     [NOTE_TOKENS] = PGTYPE_INT8, [NOTE_USD] = PGTYPE_INT8,
+};
+static const enum pgtype child_types[FLUSH_CHILD_COLUMNS] = {
+    [CHILD_EXEC] = PGTYPE_INT8,        [CHILD_KEY] = PGTYPE_INT8,
+    [CHILD_SEQ] = PGTYPE_INT4,         [CHILD_NAME] = PGTYPE_TEXT,
+    [CHILD_WORKFLOW] = PGTYPE_TEXT,    [CHILD_VERSION] = PGTYPE_TEXT,
+    [CHILD_QUEUE] = PGTYPE_TEXT,       [CHILD_QUEUE_KEY] = PGTYPE_TEXT,
+    [CHILD_PRIO] = PGTYPE_INT2,        [CHILD_DELAY_MS] = PGTYPE_INT8,
+    [CHILD_DEADLINE_MS] = PGTYPE_INT8, [CHILD_FLAGS] = PGTYPE_INT2,
+    [CHILD_CODEC] = PGTYPE_INT2,       [CHILD_INPUT] = PGTYPE_BYTEA,
+    [CHILD_LARGE] = PGTYPE_BYTEA,      [CHILD_METADATA] = PGTYPE_TEXT,
 };
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -150,6 +178,7 @@ void flush_init(struct flush *f, struct store *s, int64_t inline_max)
     init_columns(f->attempt, attempt_types, FLUSH_ATTEMPT_COLUMNS);
     init_columns(f->large, large_types, FLUSH_LARGE_COLUMNS);
     init_columns(f->note, note_types, FLUSH_NOTE_COLUMNS);
+    init_columns(f->child, child_types, FLUSH_CHILD_COLUMNS);
     f->inline_max = inline_max;
     f->exec_id = 0;
     f->runs = 0;
@@ -165,6 +194,7 @@ void flush_release(struct flush *f)
     release_columns(f->attempt, FLUSH_ATTEMPT_COLUMNS);
     release_columns(f->large, FLUSH_LARGE_COLUMNS);
     release_columns(f->note, FLUSH_NOTE_COLUMNS);
+    release_columns(f->child, FLUSH_CHILD_COLUMNS);
 }
 
 void flush_reset(struct flush *f)
@@ -175,6 +205,7 @@ void flush_reset(struct flush *f)
     reset_columns(f->attempt, FLUSH_ATTEMPT_COLUMNS);
     reset_columns(f->large, FLUSH_LARGE_COLUMNS);
     reset_columns(f->note, FLUSH_NOTE_COLUMNS);
+    reset_columns(f->child, FLUSH_CHILD_COLUMNS);
     f->exec_id = 0;
     f->runs = 0;
     f->bytes = 0;
@@ -229,7 +260,8 @@ void flush_add_run(struct flush *f, const struct flush_run *run)
         pgarray_timestamptz(&c[RUN_WAKE_AT], run->wake_us);
     else
         pgarray_null(&c[RUN_WAKE_AT]);
-    add_ms(&c[RUN_WAKE_MS], run->move == FLUSH_PARK ? run->wake_ms : -1);
+    add_ms(&c[RUN_WAKE_MS],
+           run->move == FLUSH_PARK || run->move == FLUSH_AWAIT ? run->wake_ms : -1);
     add_payload(f, &c[RUN_CODEC], &c[RUN_OUTPUT], run->output);
     pgarray_text(&c[RUN_ERROR_CODE], run->error_code);
     pgarray_text(&c[RUN_ERROR], run->error);
@@ -295,6 +327,42 @@ void flush_add_note(struct flush *f, const struct flush_note *note)
     pgarray_int8(&c[NOTE_USD], note->nanos);
 }
 
+void flush_add_child(struct flush *f, const struct flush_child *child)
+{
+    struct pgarray *c = f->child;
+    struct payload p;
+
+    assert(f->exec_id && child->seq >= 1 && child->name && child->workflow);
+    f->bytes += child->input.len;
+    if (payload_split(&p, child->input, f->inline_max) != 0)
+        f->failed = true;
+    pgarray_int8(&c[CHILD_EXEC], f->exec_id);
+    pgarray_int8(&c[CHILD_KEY], child->step_key);
+    pgarray_int4(&c[CHILD_SEQ], child->seq);
+    pgarray_text(&c[CHILD_NAME], child->name);
+    pgarray_text(&c[CHILD_WORKFLOW], child->workflow);
+    pgarray_text(&c[CHILD_VERSION], child->version);
+    pgarray_text(&c[CHILD_QUEUE], child->queue);
+    pgarray_text(&c[CHILD_QUEUE_KEY], child->queue_key);
+    if (child->priority == 0)
+        pgarray_null(&c[CHILD_PRIO]);
+    else
+        pgarray_int2(&c[CHILD_PRIO], (int16_t)child->priority);
+    pgarray_int8(&c[CHILD_DELAY_MS], child->delay_ms);
+    if (child->deadline_ms == 0)
+        pgarray_null(&c[CHILD_DEADLINE_MS]);
+    else
+        pgarray_int8(&c[CHILD_DEADLINE_MS], child->deadline_ms);
+    pgarray_int2(&c[CHILD_FLAGS], child->left_alone ? STORE_FLAG_LEFT_ALONE : 0);
+    pgarray_int2(&c[CHILD_CODEC], p.codec);
+    pgarray_bytes(&c[CHILD_INPUT], p.column.text, p.column.len);
+    if (p.codec == PAYLOAD_INLINE)
+        pgarray_null(&c[CHILD_LARGE]);
+    else
+        pgarray_bytes(&c[CHILD_LARGE], p.large.text, p.large.len);
+    pgarray_text(&c[CHILD_METADATA], child->metadata);
+}
+
 /* ---- sending -------------------------------------------------------------------------------- */
 
 void flush_send(struct flush *f, int64_t worker, store_done_fn *done)
@@ -308,6 +376,7 @@ void flush_send(struct flush *f, int64_t worker, store_done_fn *done)
     send_columns(args, f->attempt, FLUSH_ATTEMPT_COLUMNS);
     send_columns(args, f->large, FLUSH_LARGE_COLUMNS);
     send_columns(args, f->note, FLUSH_NOTE_COLUMNS);
+    send_columns(args, f->child, FLUSH_CHILD_COLUMNS);
     if (f->failed)
         args->data.broken = true; /* one way to refuse: as when memory is out */
     store_on_pool(&f->op);

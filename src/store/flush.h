@@ -3,8 +3,8 @@
  * call, one transaction, one fsync, each fenced by (worker, fence).
  *
  * Fill it with flush_add_run and what belongs to that run (flush_add_row, flush_add_attempt,
- * flush_add_note right after it), then flush_send.  The columns are kept until flush_reset, so that
- * a batch whose answer was lost can be sent again as it is.
+ * flush_add_note, flush_add_child right after it), then flush_send.  The columns are kept until
+ * flush_reset, so that a batch whose answer was lost can be sent again as it is.
  */
 #ifndef STORE_FLUSH_H
 #define STORE_FLUSH_H
@@ -16,7 +16,8 @@ enum flush_move {
     FLUSH_PARK = 1,
     FLUSH_END = 2,
     FLUSH_RECEIVE = 3,
-    FLUSH_BACK = 4
+    FLUSH_BACK = 4,
+    FLUSH_AWAIT = 5
 };
 enum flush_state { FLUSH_READY = 0, FLUSH_TIMER = 2, FLUSH_RETRY = 4 };
 enum flush_status { FLUSH_COMPLETED = 1, FLUSH_FAILED = 2, FLUSH_CANCELED = 3 };
@@ -27,12 +28,12 @@ struct flush_run {
     enum flush_move move;
     enum flush_state state;   /* of PARK */
     enum flush_status status; /* of END */
-    int64_t wake_us;          /* PARK: absolute database time; 0: none */
-    int64_t wake_ms;          /* PARK: from now; -1: none */
+    int64_t wake_us;          /* PARK, AWAIT: absolute database time; 0: none */
+    int64_t wake_ms;          /* PARK, AWAIT: from now; -1: none */
     struct slice output;      /* END completed; text NULL: none */
     const char *error_code, *error;
     int64_t wait_key, wait_intent; /* RECEIVE: step keys of the wait and of its intent row */
-    int32_t wait_seq;
+    int32_t wait_seq;              /* AWAIT: end rows wanted in all, or wait_key: this one */
     const char *wait_name;
     int64_t wait_ms;
 };
@@ -72,12 +73,25 @@ struct flush_note {
     int64_t tokens, nanos; /* COST; nanos: billionths of a dollar */
 };
 
+struct flush_child { /* an execution to start; its spawn row is made from key, seq and name */
+    int64_t step_key;
+    int32_t seq;
+    const char *name, *workflow;
+    const char *version, *queue, *queue_key, *metadata; /* NULL: none */
+    int priority;                                       /* 0: the parent's */
+    int64_t delay_ms;
+    int64_t deadline_ms; /* 0: the workflow's, -1: none */
+    bool left_alone;     /* when its parent ends */
+    struct slice input;
+};
+
 enum {
     FLUSH_RUN_COLUMNS = 16,
     FLUSH_ROW_COLUMNS = 13,
     FLUSH_ATTEMPT_COLUMNS = 7,
     FLUSH_LARGE_COLUMNS = 3,
-    FLUSH_NOTE_COLUMNS = 11
+    FLUSH_NOTE_COLUMNS = 11,
+    FLUSH_CHILD_COLUMNS = 16
 };
 
 struct flush {
@@ -85,6 +99,7 @@ struct flush {
     struct pgarray run[FLUSH_RUN_COLUMNS], row[FLUSH_ROW_COLUMNS];
     struct pgarray attempt[FLUSH_ATTEMPT_COLUMNS], large[FLUSH_LARGE_COLUMNS];
     struct pgarray note[FLUSH_NOTE_COLUMNS];
+    struct pgarray child[FLUSH_CHILD_COLUMNS];
     int64_t inline_max; /* payloads above go to their own table */
     int64_t exec_id;    /* of the last flush_run */
     int runs;
@@ -99,6 +114,7 @@ void flush_add_run(struct flush *f, const struct flush_run *run);
 void flush_add_row(struct flush *f, const struct flush_row *row);
 void flush_add_attempt(struct flush *f, const struct flush_attempt *attempt);
 void flush_add_note(struct flush *f, const struct flush_note *note);
+void flush_add_child(struct flush *f, const struct flush_child *child);
 
 enum flush_verdict { FLUSH_WRITTEN = 0, FLUSH_LOCKED = 1, FLUSH_NOT_OURS = 2, FLUSH_CONFLICT = 3 };
 enum flush_got { FLUSH_GOT_NOTHING = 0, FLUSH_GOT_MESSAGE = 1, FLUSH_GOT_TIMEOUT = 2 };

@@ -90,7 +90,10 @@ static const struct pgstmt statements[STATEMENTS] = {
         " $37::int8[],"
         " $38::int8[], $39::bytea[], $40::bytea[],"
         " $41::int8[], $42::int2[], $43::int8[], $44::int4[], $45::int2[], $46::int4[],"
-        " $47::text[], $48::text[], $49::bytea[], $50::int8[], $51::int8[])",
+        " $47::text[], $48::text[], $49::bytea[], $50::int8[], $51::int8[],"
+        " $52::int8[], $53::int8[], $54::int4[], $55::text[], $56::text[], $57::text[],"
+        " $58::text[], $59::text[], $60::int2[], $61::int8[], $62::int8[], $63::int2[],"
+        " $64::int2[], $65::bytea[], $66::bytea[], $67::text[])",
     },
 
     [STATEMENT_TX_ID] = { "tx_id", "select pg_catalog.pg_current_xact_id()::text" },

@@ -111,7 +111,7 @@ void store_claim(struct store_op *op, int64_t worker, const struct store_probe *
                  int limit, store_done_fn *done);
 /* What the database says this worker owns. */
 void store_owned(struct store_op *op, int64_t worker, store_done_fn *done);
-enum { STORE_FLAG_CANCEL = 1, STORE_FLAG_ALONE = 2 };
+enum { STORE_FLAG_CANCEL = 1, STORE_FLAG_ALONE = 2, STORE_FLAG_LEFT_ALONE = 16 };
 struct store_claimed {
     int64_t exec_id;
     int32_t fence, lane;
@@ -123,15 +123,15 @@ struct store_claimed {
 };
 struct store_claimed store_claimed_at(const struct store_op *op, int row);
 
-enum store_kind {
-    STORE_STEP = 1,
-    STORE_SLEEP = 2,
-    STORE_MESSAGE = 3,
-    STORE_CHILD = 4,
-    STORE_NOW = 5,
-    STORE_TX = 6,
-    STORE_ATTEMPTS = 8,
-    STORE_INTENT = 9
+enum store_kind { /* those that the store knows; journal.h has all */
+                  STORE_STEP = 1,
+                  STORE_SLEEP = 2,
+                  STORE_MESSAGE = 3,
+                  STORE_CHILD = 4,
+                  STORE_NOW = 5,
+                  STORE_TX = 6,
+                  STORE_ATTEMPTS = 8,
+                  STORE_INTENT = 9
 };
 enum store_row_status { STORE_OK = 0, STORE_FAILED = 1, STORE_TIMED_OUT = 2 };
 struct store_journal_row {

@@ -294,16 +294,69 @@ static void a_divergence_names_every_kind(void **state)
         enum journal_kind kind;
         const char *name;
     } kinds[] = {
-        { JOURNAL_NONE, "nothing" },      { JOURNAL_STEP, "step" },
-        { JOURNAL_SLEEP, "sleep" },       { JOURNAL_MESSAGE, "receive" },
-        { JOURNAL_NOW, "now" },           { JOURNAL_TX, "transactional step" },
-        { JOURNAL_ATTEMPTS, "attempts" }, { JOURNAL_INTENT, "intent" },
+        { JOURNAL_NONE, "nothing" },
+        { JOURNAL_STEP, "step" },
+        { JOURNAL_SLEEP, "sleep" },
+        { JOURNAL_MESSAGE, "receive" },
+        { JOURNAL_NOW, "now" },
+        { JOURNAL_TX, "transactional step" },
+        { JOURNAL_ATTEMPTS, "attempts" },
+        { JOURNAL_INTENT, "intent" },
+        { JOURNAL_CHILD, "child" },
+        { JOURNAL_PARALLEL, "parallel step" },
+        { JOURNAL_CHILD_END, "end of a child" },
+        { JOURNAL_AWAIT, "await" },
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         assert_string_equal(journal_kind_name(kinds[i].kind), kinds[i].name);
-    assert_string_equal(journal_kind_name((enum journal_kind)4), "nothing");
+    assert_string_equal(journal_kind_name((enum journal_kind)99), "nothing");
+}
+
+/* ---- children ------------------------------------------------------------------------------- */
+
+static struct journal_row child_row(int32_t seq, enum journal_kind kind)
+{
+    struct journal_row row = step_row(seq, "c");
+
+    row.kind = kind;
+    return row;
+}
+
+static void a_child_ends_beside_its_start(void **state)
+{
+    struct fixture *f = *state;
+
+    must_add(f, child_row(2, JOURNAL_CHILD_END)); /* keys have no order: the end may come first */
+    must_add(f, child_row(1, JOURNAL_CHILD));
+    assert_null(journal_ended(&f->j, 1));
+    assert_non_null(journal_ended(&f->j, 2));
+    must_add(f, child_row(2, JOURNAL_CHILD));
+    assert_int_equal(journal_ended(&f->j, 2)->kind, JOURNAL_CHILD_END);
+    assert_int_equal(add(f, child_row(2, JOURNAL_CHILD_END)), IFP_EINVALID);
+    assert_int_equal(f->j.ends, 1);
+    assert_int_equal(f->j.rows, 2);
+    assert_null(journal_ended(&f->j, 0));
+    assert_null(journal_ended(&f->j, 1000));
+}
+
+static void a_parallel_step_ends_with_its_row(void **state)
+{
+    struct fixture *f = *state;
+
+    must_add(f, child_row(3, JOURNAL_PARALLEL));
+    assert_null(journal_ended(&f->j, 2));
+    assert_int_equal(journal_ended(&f->j, 3)->kind, JOURNAL_PARALLEL);
+}
+
+static void the_end_of_a_child_is_no_call_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+
+    must_add(f, child_row(1, JOURNAL_CHILD));
+    must_add(f, child_row(5, JOURNAL_CHILD_END));
+    assert_int_equal(journal_finish(&f->j, 1, &f->e), 0);
 }
 
 /* ---- limits --------------------------------------------------------------------------------- */
@@ -642,6 +695,9 @@ int main(void)
         TEST(other_rows_behind_a_call_do_not_concern_it),
         TEST(rows_that_no_call_asked_for_are_found_at_the_end),
         TEST(a_divergence_names_every_kind),
+        TEST(a_child_ends_beside_its_start),
+        TEST(a_parallel_step_ends_with_its_row),
+        TEST(the_end_of_a_child_is_no_call_of_its_own),
         TEST(rows_max_is_the_last_number_that_may_be),
         TEST(rows_that_cannot_be_are_refused),
         TEST(a_second_row_of_one_number_is_refused_and_the_first_stays),

@@ -19,12 +19,12 @@ static const enum moves_state states[] = {
 static const char *const picture[] = {
     ".xx.....", /* none */
     "xxx.....", /* ready */
-    "xxxxxx..", /* running */
+    "xxxxxxx.", /* running */
     "xxx.....", /* timer */
     "xxx.....", /* message */
     "xxx.....", /* retry */
-    "........", /* child: nobody parks there yet */
-    "........", /* slot: nor there */
+    "xxx...x.", /* child */
+    "........", /* slot: nobody parks there yet */
 };
 
 static void the_legal_moves_are_those_of_the_picture(void **state)

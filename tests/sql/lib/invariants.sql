@@ -45,7 +45,7 @@ as $$
   select 'INV3a: written under a fence that nobody had', s.exec_id, format('"%s" fence %s',
     s.name, s.fence)
   from inferpipe._inferpipe_steps s
-  where s.fence > 0 -- 0: copied by a fork
+  where s.fence > 0 -- 0: copied by a fork, or the end of a child
     and not exists (
     select from inferpipe_test.audit a
     where a.exec_id = s.exec_id and a.new_fence = s.fence and a.new_owner <> 0)
@@ -90,7 +90,7 @@ as $$
   select 'INV7: completed with calls missing', r.exec_id, format('%s rows, the last is %s', count(
     s.seq), max(s.seq))
   from inferpipe._inferpipe_results r
-  left join inferpipe._inferpipe_steps s on s.exec_id = r.exec_id and s.kind <> 9
+  left join inferpipe._inferpipe_steps s on s.exec_id = r.exec_id and s.kind not in (9, 10)
   where r.status = 1
   group by r.exec_id
   having count(s.seq) <> coalesce(p_rows, count(s.seq)) or count(distinct s.seq) <> count(s.seq)
@@ -100,7 +100,7 @@ as $$
     a.wake_at - b.done_at)
   from inferpipe._inferpipe_steps a
   join inferpipe._inferpipe_steps b on b.exec_id = a.exec_id and b.seq = a.seq + 1
-  where a.kind = 2 and b.done_at < a.wake_at
+  where a.kind = 2 and b.kind not in (10, 15) and b.done_at < a.wake_at
   union all
   select 'INV12: a row committed after the result', s.exec_id, format('"%s"', s.name)
   from inferpipe._inferpipe_steps s

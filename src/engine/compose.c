@@ -1,0 +1,333 @@
+/*
+ * engine/compose.c - children: executions that a workflow starts, and waits for.
+ *
+ * A spawn is a journal row like any other, recorded by the call that makes it; the flush that
+ * commits the row makes the child (sql/schema/flush_children.sql).  How the child ended comes back
+ * as a second row of the same call, written by whoever ended it.
+ *
+ * A wait that finds what it needs in the journal takes no number: it gives the same answer on every
+ * replay.  What depends on time is recorded: which of several was first, and that a time was over
+ * (a timer, then the decision).  Else the run parks until enough ends have arrived.
+ */
+#include "base/jsonscan.h"
+#include "base/value.h"
+#include "engine/call.h"
+#include "engine/internal.h"
+#include "store/client.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- starting ------------------------------------------------------------------------------- */
+
+static const char *keep_text(struct ifp_run *run, const char *text)
+{
+    return text ? arena_strndup(&run->keep, text, strlen(text)) : NULL;
+}
+
+/* What the flush is to start; in the keep arena, as the commit comes after the pass. */
+static struct flush_child *make_child(struct ifp_run *run, const struct journal_call *call,
+                                      const char *workflow, const ifp_json *input,
+                                      const ifp_child_options *o)
+{
+    struct flush_child *child = arena_zalloc(&run->keep, sizeof(*child));
+    const ifp_json *copy = value_copy(&run->keep, value_slice(input));
+
+    if (!child || !copy)
+        return NULL;
+    *child = (struct flush_child){ .step_key = call->step_key,
+                                   .seq = call->seq,
+                                   .name = keep_text(run, call->name),
+                                   .workflow = keep_text(run, workflow),
+                                   .version = keep_text(run, o->version),
+                                   .queue = keep_text(run, o->queue),
+                                   .queue_key = keep_text(run, o->queue_key),
+                                   .metadata = keep_text(run, o->metadata),
+                                   .priority = o->priority,
+                                   .delay_ms = o->delay_ms,
+                                   .deadline_ms = o->deadline_ms,
+                                   .left_alone = o->on_parent_end == IFP_CHILD_LEAVE,
+                                   .input = value_slice(copy) };
+    return run->keep.broken ? NULL : child;
+}
+
+static int check_child(struct ifp_run *run, const char *workflow, const ifp_json *input,
+                       const ifp_child_options *o)
+{
+    int64_t payload_max = engine_limit(run->engine, CONFIG_PAYLOAD_MAX);
+    struct err e;
+
+    if (client_check_child(workflow, o, &e) != 0)
+        return call_fatal(run, e.code, "child: %s", e.text);
+    if (value_slice(input).len > (size_t)payload_max)
+        return call_fatal(run, IFP_ETOOLARGE,
+                          "child \"%s\": the input's %zu bytes are over the limit of %" PRId64
+                          " (payload-max)",
+                          workflow, value_slice(input).len, payload_max);
+    return 0;
+}
+
+int ifp_spawn_child(ifp_run *run, const char *workflow, const ifp_json *input,
+                    const ifp_child_options *options, ifp_future *ret_future)
+{
+    const ifp_child_options o = options ? *options : (ifp_child_options){ 0 };
+    struct action action = {
+        .kind = ACT_COMMIT, .call = { .kind = JOURNAL_CHILD, .name = o.name ? o.name : workflow }
+    };
+    const struct journal_row *row = NULL;
+    struct flush_child *child;
+    int rc;
+
+    assert(ret_future);
+    if (call_is_over(run))
+        return call_over(run);
+    rc = check_child(run, workflow, input, &o);
+    if (rc == 0)
+        rc = call_begin(run, &action.call, &row, NULL);
+    if (rc < 0)
+        return rc;
+    ret_future->call = action.call.seq;
+    if (row)
+        return 0;
+    if (run->spawned >= engine_limit(run->engine, CONFIG_SPAWN_BATCH))
+        return call_suspend(run, &action);
+    child = make_child(run, &action.call, workflow, input, &o);
+    if (!child)
+        return call_fatal(run, run->keep.full ? IFP_ETOOLARGE : IFP_ENOMEM,
+                          "call %d: no memory for a child (run-memory)", action.call.seq);
+    rc = call_record(run, &(struct journal_row){ .step_key = action.call.step_key,
+                                                 .seq = action.call.seq,
+                                                 .kind = JOURNAL_CHILD,
+                                                 .name = action.call.name,
+                                                 .sleep_ms = -1,
+                                                 .pending = true });
+    if (rc != 0)
+        return rc;
+    journal_find(&run->journal, action.call.seq)->work = child;
+    run->spawned++;
+    return 0;
+}
+
+/* ---- waiting -------------------------------------------------------------------------------- */
+
+static int check_futures(struct ifp_run *run, const ifp_future *futures, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct journal_slot *slot = journal_find(&run->journal, futures[i].call);
+
+        if (futures[i].call > run->seq || !slot || slot->row.kind != JOURNAL_CHILD)
+            return call_fatal(run, IFP_EINVALID, "await: %d is no future of this pass",
+                              futures[i].call);
+    }
+    return 0;
+}
+
+/* Suspends until all of them have ended, or (any) one of them. */
+static int wait_for(struct ifp_run *run, const ifp_future *futures, size_t n, bool any,
+                    struct action *action)
+{
+    int32_t left = 0;
+
+    run->awaits++;
+    for (size_t i = 0; i < n; i++) {
+        struct journal_slot *slot = journal_find(&run->journal, futures[i].call);
+
+        if (slot->awaited == run->awaits || journal_ended(&run->journal, futures[i].call))
+            continue; /* named twice, or there */
+        slot->awaited = run->awaits;
+        action->end_key = ~slot->row.step_key;
+        left++;
+    }
+    assert(left > 0);
+    if (left > 1)
+        action->end_key = 0;
+    action->ends = (int32_t)run->journal.ends + (any ? 1 : left);
+    action->kind = ACT_AWAIT;
+    return call_suspend(run, action);
+}
+
+/* The timer of a wait: recorded like a sleep.  *ret_us: when it is over; 0: not committed yet. */
+static int begin_timer(struct ifp_run *run, int64_t ms, int64_t *ret_us)
+{
+    struct journal_call call = { .kind = JOURNAL_SLEEP, .name = "await" };
+    const struct journal_row *row = NULL;
+    int rc = call_begin(run, &call, &row, NULL);
+
+    if (rc < 0)
+        return rc;
+    *ret_us = row ? row->wake_us : 0;
+    if (row)
+        return 0;
+    return call_record(run, &(struct journal_row){ .step_key = call.step_key,
+                                                   .seq = call.seq,
+                                                   .kind = JOURNAL_SLEEP,
+                                                   .name = call.name,
+                                                   .sleep_ms = ms,
+                                                   .pending = true });
+}
+
+static int record_decision(struct ifp_run *run, const struct journal_call *call, size_t index)
+{
+    char text[24];
+    int len = snprintf(text, sizeof(text), "%zu", index);
+
+    return call_record(run, &(struct journal_row){ .step_key = call->step_key,
+                                                   .seq = call->seq,
+                                                   .kind = JOURNAL_AWAIT,
+                                                   .attempts = 1,
+                                                   .name = call->name,
+                                                   .result = { text, (size_t)len },
+                                                   .sleep_ms = -1,
+                                                   .pending = true });
+}
+
+static int record_timeout(struct ifp_run *run, const struct journal_call *call)
+{
+    return call_record(run, &(struct journal_row){ .step_key = call->step_key,
+                                                   .seq = call->seq,
+                                                   .kind = JOURNAL_AWAIT,
+                                                   .status = JOURNAL_TIMED_OUT,
+                                                   .attempts = 1,
+                                                   .name = call->name,
+                                                   .error_code = "TIMEOUT",
+                                                   .error = "it did not end in time",
+                                                   .sleep_ms = -1,
+                                                   .pending = true });
+}
+
+/* The recorded decision: an index into the futures, or the end of the time. */
+static int decided(struct ifp_run *run, const struct journal_row *row, size_t n, size_t *ret_index)
+{
+    int64_t index = -1;
+    const ifp_json *none;
+
+    if (row->status != JOURNAL_OK)
+        return call_answer(run, row, &none);
+    if (jsonscan_int(row->result, &index) != 0 || index < 0 || (size_t)index >= n)
+        return call_fatal(run, IFP_ENONDETERMINISTIC,
+                          "call %d: expected an await of more than %" PRId64 " futures, found %zu",
+                          row->seq, index, n);
+    *ret_index = (size_t)index;
+    return 0;
+}
+
+/* The first of them that has ended, by the record; timeout_ms -1: none. */
+static int decide(struct ifp_run *run, const ifp_future *futures, size_t n, int64_t timeout_ms,
+                  size_t *ret_index)
+{
+    struct action action = { .call = { .kind = JOURNAL_AWAIT, .name = "await" },
+                             .wait_ms = timeout_ms };
+    const struct journal_row *row = NULL;
+    int rc = timeout_ms >= 0 ? begin_timer(run, timeout_ms, &action.wake_us) : 0;
+
+    if (rc == 0)
+        rc = call_begin(run, &action.call, &row, NULL);
+    if (rc < 0)
+        return rc;
+    if (row)
+        return decided(run, row, n, ret_index);
+    for (size_t i = 0; i < n; i++)
+        if (journal_ended(&run->journal, futures[i].call)) {
+            *ret_index = i;
+            return record_decision(run, &action.call, i);
+        }
+    if (action.wake_us == 0 || action.wake_us > engine_db_now(run->engine))
+        return wait_for(run, futures, n, true, &action);
+    rc = record_timeout(run, &action.call);
+    return rc < 0 ? rc
+                  : decided(run, &journal_find(&run->journal, action.call.seq)->row, n, ret_index);
+}
+
+int ifp_await_any(ifp_run *run, const ifp_future *futures, size_t n, size_t *ret_index)
+{
+    int rc;
+
+    assert(ret_index && (futures || n == 0));
+    if (call_is_over(run))
+        return call_over(run);
+    if (n == 0)
+        return call_fatal(run, IFP_EINVALID, "await_any: there is nothing to wait for");
+    rc = check_futures(run, futures, n);
+    return rc == 0 ? decide(run, futures, n, -1, ret_index) : rc;
+}
+
+int ifp_await_all(ifp_run *run, const ifp_future *futures, size_t n)
+{
+    struct action action = { .call = { .kind = JOURNAL_AWAIT, .name = "await" }, .wait_ms = -1 };
+    const ifp_json *none;
+    int rc;
+
+    assert(futures || n == 0);
+    if (call_is_over(run))
+        return call_over(run);
+    rc = check_futures(run, futures, n);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < n; i++)
+        if (!journal_ended(&run->journal, futures[i].call)) {
+            action.call.seq = run->seq;
+            return wait_for(run, futures, n, false, &action);
+        }
+    for (size_t i = 0; i < n; i++) {
+        const struct journal_row *row = journal_ended(&run->journal, futures[i].call);
+
+        if (row->status != JOURNAL_OK)
+            return call_answer(run, row, &none);
+    }
+    return 0;
+}
+
+int ifp_future_result(ifp_run *run, ifp_future future, const ifp_json **ret_output)
+{
+    struct action action = { .call = { .kind = JOURNAL_AWAIT, .name = "await" }, .wait_ms = -1 };
+    const struct journal_row *row;
+    int rc;
+
+    assert(ret_output);
+    if (call_is_over(run))
+        return call_over(run);
+    rc = check_futures(run, &future, 1);
+    if (rc < 0)
+        return rc;
+    row = journal_ended(&run->journal, future.call);
+    action.call.seq = run->seq;
+    return row ? call_answer(run, row, ret_output) : wait_for(run, &future, 1, false, &action);
+}
+
+int ifp_await(ifp_run *run, ifp_future future, const char *timeout, const ifp_json **ret_output)
+{
+    size_t index;
+    int64_t ms;
+    int rc;
+
+    assert(ret_output);
+    if (call_is_over(run))
+        return call_over(run);
+    if (!timeout)
+        return ifp_future_result(run, future, ret_output);
+    rc = call_duration(run, "await", timeout, &ms);
+    if (rc == 0)
+        rc = check_futures(run, &future, 1);
+    if (rc == 0)
+        rc = decide(run, &future, 1, ms, &index);
+    return rc == 0 ? ifp_future_result(run, future, ret_output) : rc;
+}
+
+/* ---- both in one ---------------------------------------------------------------------------- */
+
+int ifp_child_with(ifp_run *run, const char *workflow, const ifp_json *input,
+                   const ifp_json **ret_output, const ifp_child_options *options)
+{
+    ifp_future future = { 0 };
+    int rc = ifp_spawn_child(run, workflow, input, options, &future);
+
+    return rc == 0 ? ifp_future_result(run, future, ret_output) : rc;
+}
+
+int ifp_child(ifp_run *run, const char *workflow, const ifp_json *input,
+              const ifp_json **ret_output)
+{
+    return ifp_child_with(run, workflow, input, ret_output, NULL);
+}
