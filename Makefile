@@ -3,6 +3,7 @@
 #   make all              library and binary in build/
 #   make run              install what is missing, build, run the demo (DEMO=only, DEMO=0)
 #   make test T=pattern   all tests, or those whose path contains the pattern
+#   make sim SCHEDULES=n SEED=s   the engine in a simulated world; each seed is one schedule
 #   make lint format coverage zones install clean
 #
 # Variables: SAN=address,undefined (or thread) and COVERAGE=1 build in folders of their own;
@@ -52,6 +53,10 @@ MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 # Helpers, built and not run by themselves: tests/lib, tests/programs, what has no test_ in front.
 TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c tests/integration/*.c tests/fault/*.c))
+# The simulator: the engine with a modelled database in place of src/pg.
+SIM_SRC := $(filter-out tests/sim/sim.c tests/sim/test_%,$(wildcard tests/sim/*.c))
+SIM_OBJ := $(SIM_SRC:%.c=$(BUILD)/%.o)
+SIM := $(BUILD)/tests/sim/sim $(BUILD)/tests/sim/test_sim
 PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/programs/*.c))
 FLOOR := $(BUILD)/bench/floor
 TEST_LIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/lib/*.c))
@@ -62,12 +67,12 @@ SHARED := $(BUILD)/libinferpipe.so.$(VERSION)
 STATIC := $(BUILD)/libinferpipe.a
 INTERNAL := $(BUILD)/libinferpipe-internal.a
 
-.PHONY: all run test tests zones lint format coverage install clean
+.PHONY: all run test tests sim zones lint format coverage install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
 all: $(SHARED) $(STATIC) $(BINARY) $(EXAMPLES)
-tests: all $(CHOSEN_TESTS) $(PROGRAMS)
+tests: all $(CHOSEN_TESTS) $(PROGRAMS) $(SIM)
 
 run:
 	$(Q)scripts/deps run
@@ -82,6 +87,10 @@ test:
 # Time zones beside PostgreSQL's at every sixth hour from 1970 to 2100; `make test` samples.
 zones:
 	$(Q)$(MAKE) --no-print-directory test T=integration/test_zones INFERPIPE_TEST_ZONES=hours
+
+# Thousands of simulated schedules; a violation names its seed, SCHEDULES=1 SEED=s repeats it.
+sim: $(BUILD)/tests/sim/sim
+	$(Q)$< --schedules $(or $(SCHEDULES),10000) --seed $(or $(SEED),1)
 
 # The C tests alone: what psql and the shell do is not measured.  With SAN also a sanitizer's run.
 coverage:
@@ -164,6 +173,15 @@ $(FLOOR): bench/floor.c $(INTERNAL)
 	$(call say,CC)
 	$(Q)$(CC) $(TEST_FLAGS) -pie $(LDFLAGS) $^ $(PKG_LIBS) -o $@
 
+$(BUILD)/tests/sim/%.o: tests/sim/%.c
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(TEST_FLAGS) -c $< -o $@
+
+$(SIM): %: %.o $(SIM_OBJ) $(INTERNAL)
+	$(call say,LD)
+	$(Q)$(CC) -pie $(LDFLAGS) $< $(SIM_OBJ) $(INTERNAL) -lcmocka $(PKG_LIBS) -o $@
+
 # Installing --------------------------------------------------------------------------------------
 
 install: all
@@ -176,5 +194,6 @@ install: all
 	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/libinferpipe.pc
 	install -m 644 LICENSE README.md CHANGELOG.md $(DESTDIR)$(PREFIX)/share/doc/inferpipe
 
+-include $(SIM_OBJ:.o=.d) $(addsuffix .d,$(SIM))
 -include $(LIB_OBJ:.o=.d) $(TEST_LIB_OBJ:.o=.d) $(addsuffix .d,$(EXAMPLES) $(TESTS) $(PROGRAMS))
 -include $(BUILD)/src/app/main.d
