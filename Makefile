@@ -4,6 +4,7 @@
 #   make run              install what is missing, build, run the demo (DEMO=only, DEMO=0)
 #   make test T=pattern   all tests, or those whose path contains the pattern
 #   make sim SCHEDULES=n SEED=s   the engine in a simulated world; each seed is one schedule
+#   make bench            throughput, latency, memory and recovery beside PostgreSQL's own limit
 #   make lint format coverage zones install clean
 #
 # Variables: SAN=address,undefined (or thread) and COVERAGE=1 build in folders of their own;
@@ -67,12 +68,12 @@ SHARED := $(BUILD)/libinferpipe.so.$(VERSION)
 STATIC := $(BUILD)/libinferpipe.a
 INTERNAL := $(BUILD)/libinferpipe-internal.a
 
-.PHONY: all run test tests sim zones lint format coverage install clean
+.PHONY: all run test tests bench sim zones lint format coverage install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
 all: $(SHARED) $(STATIC) $(BINARY) $(EXAMPLES)
-tests: all $(CHOSEN_TESTS) $(PROGRAMS) $(SIM)
+tests: all $(CHOSEN_TESTS) $(PROGRAMS) $(SIM) $(FLOOR)
 
 run:
 	$(Q)scripts/deps run
@@ -98,6 +99,16 @@ coverage:
 	$(Q)find $(BUILD_COV) -name '*.gcda' -delete 2>/dev/null || true
 	$(Q)$(MAKE) --no-print-directory test COVERAGE=1 KINDS="unit integration fault"
 	$(Q)scripts/coverage $(BUILD_COV)
+
+# On a private PostgreSQL; JSON=1 prints JSON alone, ONLY=section,... and QUICK=1 do less.
+BENCH := $(BINARY) bench --floor $(FLOOR) --limit $(BUILD)/bench/limit \
+    $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json) \
+    $(if $(ONLY)$(QUICK),,--write docs/benchmarks.md)
+bench:
+	$(Q)scripts/deps run >&2
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(FLOOR) >&2
+	$(Q)bench/limit/gen.sh $(BUILD)/bench/limit
+	$(Q)TESTDB_MAX_WAL=8GB scripts/testdb $(BENCH)
 
 lint:
 	$(Q)scripts/deps run lint

@@ -24,11 +24,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONNECTIONS_MAX = 16, BATCH_MAX = 5000, SHARDS = 8, PARAMS_MAX = 64 };
+enum { CONNECTIONS_MAX = 16, BATCH_MAX = 5000, SHARDS = 8, PARAMS_MAX = 64, FLUSH_PARAMS = 40 };
 enum { END = 2, LOCKED = 1 }; /* of flush: a move, a verdict */
 
 #define START_LOCAL                                                                                \
-    "select exec_id from inferpipe.start_local($1::int8, 1, $2::int4, 3::int2, $3::bytea[])"
+    "select exec_id from inferpipe.start_local($1::int8, 1, 'floor', '1', 3::int2, $3::bytea[])"   \
+    " where $2::int4 > 0"
 /* Two inserts are all that a start in bulk writes. */
 #define START_QUEUED                                                                               \
     "with x as materialized (select inferpipe.id_new() as id, u.input, $1::int8 as worker"         \
@@ -131,6 +132,18 @@ static PGconn *open_connection(void)
     return pg;
 }
 
+/* With the parameters that this loop fills in; those after them have defaults. */
+static void prepare_flush(struct worker *w)
+{
+    char sql[1024] = "select exec_id, verdict from inferpipe.flush(";
+    size_t len = strlen(sql);
+
+    for (int i = 1; i <= FLUSH_PARAMS; i++)
+        len += (size_t)snprintf(sql + len, sizeof(sql) - len, "$%d%s", i,
+                                i < FLUSH_PARAMS ? ", " : ")");
+    prepare(w->pg, "flush", sql);
+}
+
 static void make_worker(struct worker *w)
 {
     struct pgargs args;
@@ -146,7 +159,7 @@ static void make_worker(struct worker *w)
     PQclear(run(w->pg, "beat", &args));
     prepare(w->pg, "start", options.local ? START_LOCAL : START_QUEUED);
     prepare(w->pg, "claim", statements_get(STATEMENT_CLAIM)->sql);
-    prepare(w->pg, "flush", statements_get(STATEMENT_FLUSH)->sql);
+    prepare_flush(w);
 }
 
 static void note(struct worker *w, PGresult *res, int fence_column)
@@ -310,7 +323,7 @@ static void add_rows(struct pgargs *args, const struct set *s, int step)
     nulls(args, PGTYPE_INT8, n);
 }
 
-/* The rest of flush's parameters: no failed attempts, no large payloads and so on. */
+/* No failed attempts and no large payloads. */
 static void add_nothing(struct pgargs *args)
 {
     static const enum pgtype types[] = { PGTYPE_INT8,  PGTYPE_INT8, PGTYPE_INT4, PGTYPE_INT2,

@@ -5,7 +5,8 @@
 #                              one transaction for each statement
 #   d_wf1_b100, d_wf10_b100    100 of them claimed, stepped and completed in one transaction
 #
-# Steps have a payload of 65 bytes; schema.sql makes the tables, insert.sql is a single commit.
+# Steps have a payload of 65 bytes. Beside them go schema.sql, which makes the tables, and
+# insert.sql, a single commit.
 set -eu
 folder=$1
 payload='{"result":"ok","n":12345,"pad":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}'
@@ -49,6 +50,7 @@ batched() {
 }
 
 mkdir -p "$folder"
+cp "$(dirname "$0")"/{schema,insert}.sql "$folder"
 for steps in 1 10; do
     life $steps >"$folder/c_life$steps.sql"
     batched $steps 100 >"$folder/d_wf${steps}_b100.sql"

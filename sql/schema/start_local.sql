@@ -10,9 +10,12 @@
 -- marks this worker either waits for us and then releases what we made, or was first, and we raise
 -- IP001.  When the answer is lost, `owned` finds them.
 --
+-- The executions go to the workflow's own queue. Failure: IP404 unknown workflow, IP409 its queue
+-- is paused: what has to wait is started the ordinary way.
+--
 -- Locks: the worker's row, then inserts.
 create function inferpipe.start_local(
-  p_worker int8, p_workspace int4, p_lane int4, p_prio int2, p_input bytea[])
+  p_worker int8, p_workspace int4, p_workflow text, p_version text, p_prio int2, p_input bytea[])
 returns table (
   exec_id int8, fence int4, lane int4, shard int2, prio int2, ready_at timestamptz, flags int2,
   crashes int2, has_journal bool, deadline timestamptz, created_at timestamptz, seed int8,
@@ -24,6 +27,7 @@ declare
   c_running constant int2 := 1;
   c_born constant int4 := 1;
   v_now timestamptz := inferpipe.clock();
+  v_lane int4 := inferpipe.lane_intern(p_workspace, null, p_workflow, p_version);
   v_shards int4;
   v_deadline timestamptz;
   v_ids int8[];
@@ -33,10 +37,11 @@ begin
   into v_shards, v_deadline
   from inferpipe._inferpipe_lanes l
   join inferpipe._inferpipe_workflows w on w.workflow_id = l.workflow_id
+  join inferpipe._inferpipe_queues q on q.queue_id = l.queue_id
   join inferpipe._inferpipe_settings s on s.name = 'shards'
-  where l.lane_id = p_lane and l.workspace_id = p_workspace;
+  where l.lane_id = v_lane and not q.paused;
   if not found then
-    raise exception 'lane: % is not one of this workspace', p_lane using errcode = 'IP404';
+    raise exception 'queue: it is paused' using errcode = 'IP409';
   end if;
   perform inferpipe.worker_lock(p_worker);
 
@@ -46,15 +51,15 @@ begin
   from generate_series(1, cardinality(p_input));
   insert into inferpipe._inferpipe_executions (
     exec_id, created_at, deadline, seed, workspace_id, lane, prio, codec, input)
-  select x.id, v_now, v_deadline, x.seed, p_workspace, p_lane, p_prio, 0, x.input
+  select x.id, v_now, v_deadline, x.seed, p_workspace, v_lane, p_prio, 0, x.input
   from unnest(v_ids, v_seeds, p_input) x(id, seed, input);
   insert into inferpipe._inferpipe_runs (
     exec_id, ready_at, owner, deadline, fence, workspace_id, lane, shard, prio, state)
-  select x.id, v_now, p_worker, v_deadline, c_born, p_workspace, p_lane, x.id % v_shards, p_prio,
+  select x.id, v_now, p_worker, v_deadline, c_born, p_workspace, v_lane, x.id % v_shards, p_prio,
     c_running
   from unnest(v_ids) x(id);
   return query
-  select x.id, c_born, p_lane, (x.id % v_shards)::int2, p_prio, v_now, 0::int2, 0::int2, false,
+  select x.id, c_born, v_lane, (x.id % v_shards)::int2, p_prio, v_now, 0::int2, 0::int2, false,
     v_deadline, v_now, x.seed, x.input, v_now
   from unnest(v_ids, v_seeds, p_input) x(id, seed, input);
 end

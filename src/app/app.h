@@ -26,6 +26,8 @@ struct ifp_app {
     size_t schedule_count, schedule_cap;
     struct arena texts;
     struct err mistake; /* the first one; code 0: none */
+    /* After the engine of a worker was opened; NULL: none. */
+    void (*started)(struct loop *l, struct engine *e);
 };
 
 #endif

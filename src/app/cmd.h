@@ -44,6 +44,7 @@ cli_run_fn cmd_retention_show;
 cli_run_fn cmd_retention_set;
 cli_run_fn cmd_retention_run;
 cli_run_fn cmd_retention_delete;
+cli_run_fn cmd_bench_run;
 cli_run_fn cmd_bench_worker;
 cli_run_fn cmd_config_show;
 cli_run_fn cmd_completion_print;

@@ -132,7 +132,11 @@ static int start_engine(const struct cli *c, struct worker *w, struct err *e)
         options.looked = ticker_looked;
         options.look_ctx = w->ticker;
     }
-    return rc == 0 ? engine_open(w->loop, &options, &w->engine, e) : rc;
+    if (rc == 0)
+        rc = engine_open(w->loop, &options, &w->engine, e);
+    if (rc == 0 && c->app->started)
+        c->app->started(w->loop, w->engine);
+    return rc;
 }
 
 static int start_supervisor(const struct cli *c, struct worker *w, struct err *e)

@@ -162,10 +162,9 @@ void claim_shards(struct engine *e, int shards)
 
 /* ---- claims --------------------------------------------------------------------------------- */
 
-static bool may_claim(const struct engine *e)
+bool claim_allowed(const struct engine *e)
 {
-    return sm_is(&e->sm, ENGINE_WORKING) && lease_fresh(e) && !e->alone &&
-           !store_op_busy(&e->claim.op) && !e->claim.adopt_due &&
+    return sm_is(&e->sm, ENGINE_WORKING) && lease_fresh(e) && !e->alone && !e->claim.adopt_due &&
            e->runs.count < (size_t)engine_limit(e, CONFIG_SLOTS);
 }
 
@@ -217,6 +216,11 @@ static int take_in(struct engine *e, const struct store_claimed *row)
         list_push(&e->claim.loading, &run->link);
     }
     return rc;
+}
+
+void claim_take_in(struct engine *e, const struct store_claimed *row)
+{
+    (void)take_in(e, row);
 }
 
 static void on_claimed(struct store_op *op, int rc, const struct err *err)
@@ -484,6 +488,6 @@ void claim_turn(struct engine *e)
     if (c->adopt_due && e->lease.acked_us != 0 && !store_op_busy(&c->owned) &&
         !store_op_busy(&c->op))
         send_owned(e);
-    if (may_claim(e) && probe_any(&c->probe) && is_worth_it(e))
+    if (claim_allowed(e) && !store_op_busy(&c->op) && probe_any(&c->probe) && is_worth_it(e))
         send_claim(e);
 }

@@ -54,6 +54,10 @@ void claim_lanes(struct engine *e);
 void claim_shards(struct engine *e, int shards);
 /* Claims, loads and adopts what it may. */
 void claim_turn(struct engine *e);
+/* Executions may be taken in: there is a lease, a free slot, and nothing that forbids it. */
+bool claim_allowed(const struct engine *e);
+/* A row that is ours becomes a run; what memory has no room for is adopted later. */
+void claim_take_in(struct engine *e, const struct store_claimed *row);
 /* A notification: work came for the lane (0: for any). */
 void claim_wake(struct engine *e, int32_t lane);
 /* An execution of ours will be ready then (database time). */

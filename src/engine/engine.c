@@ -151,7 +151,8 @@ static void on_turn(void *ctx)
         run_passes(e);
     batch_send(e);
     claim_turn(e);
-    if (engine_draining(e) && e->runs.count == 0 && !e->leaving && !store_op_busy(&e->claim.op)) {
+    if (engine_draining(e) && e->runs.count == 0 && !e->leaving && !store_op_busy(&e->claim.op) &&
+        !store_op_busy(&e->local.op)) {
         e->leaving = true;
         crash_here(CRASH_DRAIN_HANDED);
         lease_leave(e);
@@ -323,6 +324,7 @@ int engine_open(struct loop *l, const struct engine_options *o, struct engine **
     }
     lease_open(e, worker_id);
     claim_open(e);
+    local_open(e);
     batch_open(e);
     e->opened = true;
     *ret = e;
@@ -340,6 +342,7 @@ static void on_store_closed(void *ctx)
     deferred_cancel(&e->turn);
     batch_close(e);
     claim_close(e);
+    local_close(e);
     lease_close(e);
     e->o.stopped(e->o.ctx, e->stop_code, &e->stop_error);
 }

@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "engine/job.h"
 #include "engine/lease.h"
+#include "engine/local.h"
 #include "engine/run.h"
 #include "store/store.h"
 
@@ -43,6 +44,7 @@ struct engine {
 
     struct lease lease;
     struct claim claim;
+    struct local local;
     struct batches batches;
     struct jobs jobs;
     int stop_code;

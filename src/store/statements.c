@@ -71,6 +71,11 @@ static const struct pgstmt statements[STATEMENTS] = {
         "select " CLAIMED " from inferpipe.claim($1::int8, $2::int4[], $3::int2[], $4::int2[],"
         " $5::timestamptz[], $6::int4)",
     },
+    [STATEMENT_START_LOCAL] = {
+        "start_local",
+        "select " CLAIMED " from inferpipe.start_local($1::int8, $2::int4, $3::text, $4::text,"
+        " $5::int2, $6::bytea[])",
+    },
     [STATEMENT_OWNED] = { "owned", "select " CLAIMED " from inferpipe.owned($1::int8)" },
     [STATEMENT_JOURNAL] = {
         "journal",

@@ -22,6 +22,7 @@ enum statement {
     /* executions, on the pool */
     STATEMENT_RETAIN,
     STATEMENT_CLAIM,
+    STATEMENT_START_LOCAL,
     STATEMENT_OWNED,
     STATEMENT_JOURNAL,
     STATEMENT_FLUSH,

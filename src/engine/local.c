@@ -1,0 +1,76 @@
+/*
+ * engine/local.c - a start without the queue.
+ *
+ *   local_start -> inferpipe.start_local -> on_started: each row becomes a run, as if claimed
+ *
+ * One statement in flight at most.  Nobody else can run what it makes, so a lost answer is cleared
+ * up like that of a claim: the database is asked what is ours.
+ */
+#include "engine/local.h"
+
+#include "base/log.h"
+#include "engine/internal.h"
+#include "store/start_local.h"
+
+#include <assert.h>
+#include <string.h>
+
+static void on_started(struct store_op *op, int rc, const struct err *err);
+
+void local_open(struct engine *e)
+{
+    assert(e->store);
+    store_op_init(&e->local.op, e->store);
+}
+
+void local_close(struct engine *e)
+{
+    store_op_release(&e->local.op);
+}
+
+static const struct store_workflow *find(const struct engine *e, const char *workflow)
+{
+    for (size_t i = 0; i < e->o.workflow_count; i++)
+        if (strcmp(e->registry[i].name, workflow) == 0)
+            return &e->registry[i];
+    return NULL;
+}
+
+size_t local_start(struct engine *e, const char *workflow, struct slice input, size_t n)
+{
+    const struct store_workflow *w = find(e, workflow);
+    size_t slots = (size_t)engine_limit(e, CONFIG_SLOTS);
+
+    assert(w && input.len <= (size_t)engine_limit(e, CONFIG_PAYLOAD_INLINE));
+    if (!claim_allowed(e) || store_op_busy(&e->local.op))
+        return 0;
+    n = MIN(n, MIN(slots - e->runs.count, (size_t)engine_limit(e, CONFIG_CLAIM_BATCH)));
+    if (n == 0)
+        return 0;
+    e->local.started_as = e->lease.worker_id;
+    start_local_send(&e->local.op, e->lease.worker_id, w, input, n, on_started);
+    return n;
+}
+
+static void on_started(struct store_op *op, int rc, const struct err *err)
+{
+    struct engine *e = CONTAINER_OF(op, struct engine, local.op);
+
+    if (rc == IFP_ECANCELED || e->local.started_as != e->lease.worker_id)
+        return; /* what an earlier incarnation started is taken over from it */
+    if (rc != 0) {
+        LOG_WARN("executions could not be started", LOG_ERR(err));
+        if (rc == IFP_ELEASE)
+            engine_restart(e);
+        else if (op->req.sent)
+            claim_adopt_soon(e);
+        return;
+    }
+    for (int i = 0; i < op->rows; i++) {
+        struct store_claimed row = store_claimed_at(op, i);
+
+        engine_db_clock(e, row.now_us);
+        claim_take_in(e, &row);
+    }
+    engine_poke(e);
+}
