@@ -8,7 +8,8 @@
 --
 -- What a copied row says holds: a child in it is not started again, a recorded time stays, a sleep
 -- ends when it ended for the source.  What was under way at p_from begins anew: a wait has its full
--- time, a step all its attempts.
+-- time, a step all its attempts.  A child tells its end to the source alone, so one that was
+-- started in front of p_from must have ended.
 --
 -- p_from: a label as step_labels gives it.  Null: the call with which a failed or canceled source
 -- ended; of any other one, where it stands.  p_version null: the source's.  p_key makes the fork
@@ -17,7 +18,8 @@
 -- Why it is one moment of the source: every change of an execution holds its row in runs, and so do
 -- we, from before the first statement that reads the journal.  Of one that has ended the result's
 -- row keeps retry and retention away.  Locks: that row, until the caller's transaction ends.
--- Failure: IP404 no such execution, step or version; IP400 p_set names no copied result; IP422 key.
+-- Failure: IP404 no such execution, step or version; IP400 p_set names no copied result; IP409 a
+-- child lives; IP422 key.
 create function inferpipe.execution_fork(
   p_workspace int4, p_exec int8, p_from text, p_version text, p_input bytea, p_input_hash bytea,
   p_set_step text[], p_set_result bytea[], p_set_hash bytea[], p_key text, p_key_ttl_ms int8)
@@ -40,6 +42,7 @@ begin
     exec_id := inferpipe.fork_head(p_exec, coalesce(v_id, inferpipe.id_new()), p_version, p_input,
       p_input_hash, case when p_key is not null then inferpipe.text_uuid(p_key) end);
     perform inferpipe.fork_journal(p_exec, exec_id, inferpipe.fork_seq(p_exec, p_from, v_status));
+    perform inferpipe.fork_children(exec_id);
     perform inferpipe.fork_set(exec_id, p_set_step, p_set_result, p_set_hash);
     perform inferpipe.fork_payloads(p_exec, exec_id);
     perform inferpipe.fork_run(exec_id);
@@ -80,7 +83,8 @@ end
 $$;
 
 -- The calls of an execution under the names that people use: `charge`, and `charge#2` for the
--- second one of that name, in program order.
+-- second one of that name, in program order.  Intents and the ends of children belong to a call;
+-- what follows the marker of an unwinding is no part of the program.
 create function inferpipe.step_labels(p_exec int8)
 returns table (step_key int8, seq int4, kind int2, status int2, label text)
 language sql stable
@@ -91,7 +95,10 @@ as $$
     select t.step_key, t.seq, t.kind, t.status, t.name,
       row_number() over (partition by t.name order by t.seq) as nth
     from inferpipe._inferpipe_steps t
-    where t.exec_id = p_exec and t.kind <> 9) s
+    where t.exec_id = p_exec and t.kind not in (9, 10, 11)
+      and t.seq < coalesce((
+        select min(m.seq) from inferpipe._inferpipe_steps m
+        where m.exec_id = p_exec and m.kind = 11), 2147483647)) s
 $$;
 
 -- The number of the call with which the fork goes on.
@@ -99,6 +106,7 @@ create function inferpipe.fork_seq(p_exec int8, p_from text, p_status int2)
 returns int4 language plpgsql stable
 as $$
 declare
+  c_continued constant int2 := 14;
   v_seqs int4[];
   v_last record;
 begin
@@ -114,12 +122,13 @@ begin
     end if;
     return v_seqs[1];
   end if;
-  select l.seq, l.status into v_last
+  select l.seq, l.status, l.kind into v_last
   from inferpipe.step_labels(p_exec) l order by l.seq desc limit 1;
   if not found then
     return 1;
   end if;
-  return v_last.seq + case when p_status in (2, 3) and v_last.status <> 0 then 0 else 1 end;
+  return v_last.seq + case when (p_status in (2, 3) and v_last.status <> 0)
+    or v_last.kind = c_continued then 0 else 1 end;
 end
 $$;
 
@@ -188,6 +197,47 @@ begin
     exec_id, step_key, failed_at, next_at, fence, seq, attempt, error_code, error)
   select p_id, a.step_key, a.failed_at, a.next_at, a.fence, a.seq, a.attempt, a.error_code, a.error
   from inferpipe._inferpipe_attempts a where a.exec_id = p_exec and a.seq < p_seq;
+end
+$$;
+
+-- How the children ended that the copied rows started: what the source was not told, because it had
+-- ended before them, is told here.
+create function inferpipe.fork_children(p_id int8)
+returns void language plpgsql volatile
+as $$
+declare
+  c_child constant int2 := 4;
+  c_child_end constant int2 := 10;
+  v_row record;
+begin
+  for v_row in
+    select s.step_key, s.seq, s.name,
+      inferpipe.id_parse(btrim(convert_from(s.result, 'UTF8'), '"')) as child
+    from inferpipe._inferpipe_steps s
+    where s.exec_id = p_id and s.kind = c_child and s.result is not null
+      and not exists (
+        select from inferpipe._inferpipe_steps t
+        where t.exec_id = p_id and t.step_key = ~s.step_key)
+  loop
+    insert into inferpipe._inferpipe_steps (
+      exec_id, step_key, done_at, fence, seq, kind, status, codec, attempts, name, result,
+      error_code, error)
+    select p_id, ~v_row.step_key, f.finished_at, 0, v_row.seq, c_child_end,
+      case f.status when 1 then 0 else 1 end, f.codec, 1, v_row.name, f.output, f.error_code,
+      f.error
+    from inferpipe._inferpipe_results f where f.exec_id = v_row.child;
+    if not found then
+      raise exception 'from: the child % (%) has not ended', v_row.name,
+        inferpipe.id_text(v_row.child)
+        using errcode = 'IP409', hint = 'Fork from it, or from a step in front of it.';
+    end if;
+    insert into inferpipe._inferpipe_payloads (exec_id, codec, hash, data)
+    select p_id, d.codec, d.hash, d.data
+    from inferpipe._inferpipe_payloads d
+    join inferpipe._inferpipe_steps s on s.exec_id = p_id and s.step_key = ~v_row.step_key
+    where d.exec_id = v_row.child and s.codec = 1 and d.hash = s.result
+    on conflict do nothing;
+  end loop;
 end
 $$;
 

@@ -202,6 +202,48 @@ static void forks_of_a_running_one_are_whole(void **state)
     enginetest_sql("0", "select count(*) from inferpipe.executions where status <> 'completed'");
 }
 
+static void refused(struct enginetest *t, int64_t id, const ifp_fork_options *o, int code,
+                    const char *part)
+{
+    bool created;
+    int64_t fork;
+    struct err e;
+
+    assert_int_equal(client_fork(&t->client, id, o, &fork, &created, &e), code);
+    if (!strstr(e.text, part))
+        fail_msg("expected \"%s\" in \"%s\"", part, e.text);
+}
+
+static void bad_input_is_named(void **state)
+{
+    enum { SET_MAX = 100, LABEL_MAX = 255 };
+    struct enginetest *t = *state;
+    ifp_fork_result set[SET_MAX + 1];
+    char label[LABEL_MAX + 2];
+    int64_t id = started(t, "two_steps", "0");
+
+    for (int i = 0; i <= SET_MAX; i++)
+        set[i] = (ifp_fork_result){ "first", "1" };
+    refused(t, id, &(ifp_fork_options){ .set = set, .set_count = SET_MAX + 1 }, IFP_EINVALID,
+            "set: 101 results, at most 100 are allowed");
+    refused(t, id, &(ifp_fork_options){ .set = set, .set_count = SET_MAX }, IFP_EINVALID,
+            "set: first is not one step or message before");
+    set[0].result = "{";
+    refused(t, id, &(ifp_fork_options){ .set = set, .set_count = 1 }, IFP_EINVALID, "first: ");
+    set[0] = (ifp_fork_result){ "", "1" };
+    refused(t, id, &(ifp_fork_options){ .set = set, .set_count = 1 }, IFP_EINVALID, "set: ");
+    memset(label, 'x', sizeof(label));
+    label[LABEL_MAX + 1] = '\0';
+    refused(t, id, &(ifp_fork_options){ .from = label }, IFP_EINVALID,
+            "from: must be a step, 1 to 255 bytes");
+    label[LABEL_MAX] = '\0';
+    refused(t, id, &(ifp_fork_options){ .from = label }, IFP_ENOTFOUND, "has no step x");
+    refused(t, id, &(ifp_fork_options){ .input = "{" }, IFP_EINVALID, "input: ");
+    refused(t, id, &(ifp_fork_options){ .version = "9" }, IFP_ENOTFOUND, "two_steps version 9");
+    refused(t, id, &(ifp_fork_options){ .key = "" }, IFP_EINVALID, "key: ");
+    enginetest_sql("1", "select count(*) from inferpipe._inferpipe_executions");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, enginetest_teardown)
 
 int main(void)
@@ -213,6 +255,7 @@ int main(void)
         TEST(a_fork_may_move_to_another_version),
         TEST(a_sleeping_source_sleeps_on_and_the_fork_with_it),
         TEST(forks_of_a_running_one_are_whole),
+        TEST(bad_input_is_named),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PROMISES_MAX = 2048, KIND_INTENT = 9, KIND_SLEEP = 2, STEP_FAILED = 1 };
+enum { PROMISES_MAX = 2048, KIND_INTENT = 9, KIND_SLEEP = 2, KIND_TX = 6 };
 
 static struct {
     struct promise {
@@ -45,6 +45,11 @@ void check_row(const struct db_exec *x, const struct db_row *row)
         if (&x->rows[i] != row && (x->rows[i].key == row->key ||
                                    (x->rows[i].seq == row->seq && x->rows[i].kind != KIND_INTENT)))
             sim_violation("execution %lld: two rows of call %d", (long long)x->id, row->seq);
+    for (int i = 0; i < x->row_count; i++)
+        if (x->rows[i].kind == KIND_SLEEP && x->rows[i].seq < row->seq &&
+            x->rows[i].wake_us > row->done_us)
+            sim_violation("execution %lld: call %d before its sleep was over", (long long)x->id,
+                          row->seq);
 }
 
 void check_database(void)
@@ -131,6 +136,17 @@ static void check_output(const struct db_exec *x)
                       x->output, wanted);
 }
 
+static void check_effects(const struct db_exec *x)
+{
+    int rows = 0;
+
+    for (int i = 0; i < x->row_count; i++)
+        rows += x->rows[i].kind == KIND_TX && x->rows[i].status == 0;
+    if (rows != x->effects)
+        sim_violation("execution %lld: %d effects of %d transactional steps", (long long)x->id,
+                      x->effects, rows);
+}
+
 static void check_messages(int exec)
 {
     const struct db_exec *x = &db.execs[exec];
@@ -154,6 +170,7 @@ static void check_ended(int exec)
 {
     const struct db_exec *x = &db.execs[exec];
 
+    check_effects(x);
     if (x->live) {
         sim_violation("execution %lld (%s): still in state %d, owner %lld", (long long)x->id,
                       x->input, x->state, (long long)x->owner);

@@ -64,6 +64,7 @@ struct db_exec {
     struct db_row rows[DB_ROWS_MAX];
     struct db_attempt attempts[DB_ATTEMPTS_MAX];
     struct db_message messages[DB_MESSAGES_MAX];
+    int effects; /* what transactional steps wrote */
     int16_t status;
     char output[DB_TEXT_SIZE * 4], error_code[DB_NAME_SIZE];
 };
@@ -87,6 +88,18 @@ void db_open(void);
 const struct pgres *db_run(const struct wire_call *c, int64_t backend, struct err *e);
 /* The worker has read the answer to its flush: what it says is a promise from here on. */
 void db_flush_heard(const struct wire_call *c, const struct pgres *res);
+/* The row of a transactional step, between its statement and the commit. */
+struct db_tx_row {
+    int64_t worker, exec_id, key;
+    int32_t fence, seq;
+    int16_t attempts;
+    char name[DB_NAME_SIZE], result[DB_TEXT_SIZE];
+};
+/* inferpipe.step_tx_commit: *ret_ours is false when the execution is another worker's. */
+int db_tx_record(const struct wire_call *c, struct db_tx_row *ret, bool *ret_ours,
+                 struct err *e) MUSTCHECK;
+/* `heard`: the worker learns that it has happened. */
+void db_tx_commit(const struct db_tx_row *row, int effects, bool heard);
 /* A server process comes or goes; 0 is none. */
 void db_backend(int64_t backend, bool there);
 /* The server starts again: what was not durable is gone. */

@@ -52,7 +52,7 @@ enum {
     PARAMETERS
 };
 enum { KEEP = 0, PARK = 1, END = 2, RECEIVE = 3, BACK = 4 };
-enum { KIND_SLEEP = 2, KIND_MESSAGE = 3, KIND_ATTEMPTS = 8, KIND_INTENT = 9 };
+enum { KIND_SLEEP = 2, KIND_MESSAGE = 3, KIND_TX = 6, KIND_ATTEMPTS = 8, KIND_INTENT = 9 };
 enum { WRITTEN = 0, LOCKED = 1, NOT_OURS = 2, CONFLICT = 3 };
 enum { GOT_MESSAGE = 1, GOT_TIMEOUT = 2, TIMED_OUT = 2 };
 #define FAR_US INT64_C(3155760000000000)
@@ -502,4 +502,55 @@ void db_flush_heard(const struct wire_call *c, const struct pgres *res)
             copy_item(text, sizeof(text), &result, i);
             check_promise(wire_int_at(&exec, i, 0), wire_int_at(&key, i, 0), text);
         }
+}
+
+/* ---- transactional steps --------------------------------------------------------------------- */
+
+static void copy_arg(char *to, size_t size, const struct wire_call *c, int arg)
+{
+    (void)snprintf(to, size, "%.*s", MAX(c->args[arg].len, 0), (const char *)c->args[arg].data);
+}
+
+int db_tx_record(const struct wire_call *c, struct db_tx_row *ret, bool *ret_ours, struct err *e)
+{
+    struct db_exec *x;
+
+    *ret = (struct db_tx_row){ .worker = wire_int(c, 0),
+                               .exec_id = wire_int(c, 1),
+                               .fence = (int32_t)wire_int(c, 2),
+                               .key = wire_int(c, 3),
+                               .seq = (int32_t)wire_int(c, 4),
+                               .attempts = (int16_t)wire_int(c, 6) };
+    copy_arg(ret->name, sizeof(ret->name), c, 5);
+    copy_arg(ret->result, sizeof(ret->result), c, 9);
+    x = db_find(ret->exec_id);
+    if (x && x->held_until > sim.now_us)
+        return err_set(e, IFP_ETIMEOUT, "canceling statement due to lock timeout");
+    *ret_ours = x && x->live && x->owner == ret->worker && x->fence == ret->fence;
+    if (sim.o.mutation == MUTATION_NO_FENCE && x && x->live)
+        *ret_ours = true;
+    if (*ret_ours && find_row(x, ret->key) && sim.o.mutation != MUTATION_NO_UNIQUE)
+        return err_set(e, IFP_ECONFLICT, "it is recorded already");
+    return 0;
+}
+
+void db_tx_commit(const struct db_tx_row *row, int effects, bool heard)
+{
+    struct db_exec *x = db_find(row->exec_id);
+    struct db_row *added;
+
+    check_write(x, row->worker, row->fence);
+    added = add_row(x, row->key, row->seq, KIND_TX);
+    if (!added)
+        return;
+    added->attempts = row->attempts;
+    added->has_result = true;
+    (void)snprintf(added->name, sizeof(added->name), "%s", row->name);
+    (void)snprintf(added->result, sizeof(added->result), "%s", row->result);
+    x->has_journal = true;
+    x->effects += effects;
+    check_row(x, added);
+    world_note("tx", x->id, row->key, heard);
+    if (heard)
+        check_promise(x->id, row->key, row->result);
 }

@@ -9,6 +9,7 @@
 #include "base/ids.h"
 #include "sim/check.h"
 #include "sim/sim.h"
+#include "sim/tx.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -52,6 +53,13 @@ static int body(ifp_step_ctx *step, const ifp_json *input, const ifp_json **ret)
     return ifp_json_build(step, ret, "{s:i}", "n", (int)++bodies);
 }
 
+static int tx_body(ifp_step_ctx *step, struct pg_conn *conn, const ifp_json *input,
+                   const ifp_json **ret)
+{
+    tx_effect(conn);
+    return body(step, input, ret);
+}
+
 static int one_letter(ifp_run *run, char letter, const ifp_json *input, const ifp_json **ret)
 {
     const ifp_step_options options = { .attempts = -1,
@@ -69,6 +77,10 @@ static int one_letter(ifp_run *run, char letter, const ifp_json *input, const if
     case 't':
         rc = ifp_receive(run, "never", "700ms", ret);
         return rc == IFP_ETIMEOUT ? 0 : rc;
+    case 'h':
+        return ifp_receive(run, "hang", NULL, ret);
+    case 'x':
+        return ifp_step_tx_with(run, "transaction", tx_body, input, ret, &options);
     default:
         return ifp_step_with(run, "work", body, input, ret, &options);
     }
@@ -99,13 +111,15 @@ const struct engine_workflow *flows_all(size_t *ret_count)
     return all;
 }
 
-void flows_draw(char program[FLOWS_PROGRAM_MAX], char *input, size_t size)
+void flows_draw(bool hangs, char program[FLOWS_PROGRAM_MAX], char *input, size_t size)
 {
-    static const char letters[] = "wwwwiisrrt";
-    int64_t len = world_between(1, FLOWS_PROGRAM_MAX - 1);
+    static const char letters[] = "wwwwiisrrtxx";
+    int64_t len = world_between(1, FLOWS_PROGRAM_MAX - 2);
 
     for (int64_t i = 0; i < len; i++)
         program[i] = letters[world_between(0, (int64_t)sizeof(letters) - 2)];
+    if (hangs)
+        program[len++] = 'h';
     program[len] = '\0';
     (void)snprintf(input, size, "{\"program\": \"%s\", \"ms\": %" PRId64 "}", program,
                    world_chance(500) ? world_between(1, 900) : world_between(1000, 6000));

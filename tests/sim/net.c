@@ -123,7 +123,7 @@ static void finish_lost(struct pgreq *req, int code)
 
 /* ---- connecting ------------------------------------------------------------------------------ */
 
-static bool reachable(const struct sim_worker *w)
+bool net_reachable(const struct sim_worker *w)
 {
     return !w->dead && sim.now_us >= net.down_until && sim.now_us >= w->cut_until;
 }
@@ -137,7 +137,7 @@ static void on_dialed(void *ctx, int64_t arg)
     l->dialing = false;
     if (p->closing || l->backend)
         return;
-    if (!reachable(p->worker)) {
+    if (!net_reachable(p->worker)) {
         dial_later(l, ATTEMPT_US);
         return;
     }
@@ -221,7 +221,7 @@ static void answer(void *ctx, int64_t arg)
 {
     struct exchange *x = ctx;
 
-    if (reachable(x->line->port->worker) || x->line->port->worker->dead)
+    if (net_reachable(x->line->port->worker) || x->line->port->worker->dead)
         worker_call(x->line->port->worker, on_answer, x, arg);
 }
 
@@ -247,7 +247,7 @@ static void arrive(void *ctx, int64_t arg)
 
     (void)arg;
     x->server = net.server;
-    if (!reachable(x->line->port->worker) && !x->line->port->worker->dead)
+    if (!net_reachable(x->line->port->worker) && !x->line->port->worker->dead)
         return; /* lost on the way */
     if (world_chance(3)) {
         break_line(x->line, true);
@@ -565,7 +565,7 @@ void net_notify(struct sim_worker *w, int64_t lane)
     LIST_EACH(it, &w->ports) {
         struct port *p = CONTAINER_OF(it, struct port, link);
 
-        if (p->o.on_notify && !w->dead && reachable(w) && !world_chance(100))
+        if (p->o.on_notify && !w->dead && net_reachable(w) && !world_chance(100))
             world_after(world_delay(500, 50000), notified, p, lane);
     }
 }

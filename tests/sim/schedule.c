@@ -90,17 +90,18 @@ static void cancel(void *ctx, int64_t exec)
 static void start(void *ctx, int64_t arg)
 {
     char program[FLOWS_PROGRAM_MAX], input[DB_TEXT_SIZE];
+    bool canceled = world_chance(150), hangs = canceled && world_chance(500);
     int exec;
 
     (void)ctx;
     (void)arg;
     plan.starts_left--;
-    flows_draw(program, input, sizeof(input));
+    flows_draw(hangs, program, input, sizeof(input));
     exec = db_start("interpret", input);
     for (const char *letter = program; *letter; letter++)
         if (*letter == 'r')
             world_after(world_between(0, 12000000), send, NULL, exec);
-    if (world_chance(150))
+    if (canceled)
         world_after(world_between(0, 10000000), cancel, NULL, exec);
 }
 

@@ -32,6 +32,7 @@ enum sim_mutation {
     MUTATION_LOST_RUN,      /* a dead worker is forgotten, and what it had with it */
     MUTATION_STALE_JOURNAL, /* the journal is read from an old snapshot */
     MUTATION_LOST_WAKE,     /* a message does not wake who waits for it */
+    MUTATION_TORN_TX,       /* what a step wrote stays although its transaction does not */
     MUTATIONS
 };
 const char *sim_mutation_name(enum sim_mutation m);

@@ -109,6 +109,12 @@ static void a_lost_wake_up_is_caught(void **state)
     is_caught(MUTATION_LOST_WAKE);
 }
 
+static void a_torn_transaction_is_caught(void **state)
+{
+    (void)state;
+    is_caught(MUTATION_TORN_TX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +126,7 @@ int main(void)
         cmocka_unit_test(a_lost_run_is_caught),
         cmocka_unit_test(a_stale_journal_is_caught),
         cmocka_unit_test(a_lost_wake_up_is_caught),
+        cmocka_unit_test(a_torn_transaction_is_caught),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,9 @@ void worker_leave(void);
 /* Calls fn as the worker: now, or when it is no longer stalled; never once it is dead. */
 void worker_call(struct sim_worker *w, sim_fn *fn, void *ctx, int64_t arg);
 
-/* net.c: the worker died or was cut off. */
+/* net.c: the server would answer the worker now. */
+bool net_reachable(const struct sim_worker *w);
+/* The worker died. */
 void net_kill(struct sim_worker *w);
 /* Ends everything that a dead worker waits for; false: it waited for nothing. */
 bool net_drop_all(struct sim_worker *w);

@@ -216,7 +216,7 @@ const char *sim_mutation_name(enum sim_mutation m)
         [MUTATION_NONE] = "none",           [MUTATION_NO_FENCE] = "no-fence",
         [MUTATION_EARLY_ACK] = "early-ack", [MUTATION_NO_UNIQUE] = "no-unique",
         [MUTATION_LOST_RUN] = "lost-run",   [MUTATION_STALE_JOURNAL] = "stale-journal",
-        [MUTATION_LOST_WAKE] = "lost-wake",
+        [MUTATION_LOST_WAKE] = "lost-wake", [MUTATION_TORN_TX] = "torn-tx",
     };
 
     assert(m < MUTATIONS);

@@ -134,6 +134,42 @@ static void the_last_of_an_option_counts(void **state)
     cli_release(&l.cli);
 }
 
+static void an_option_may_be_read_one_by_one(void **state)
+{
+    struct line l;
+    int pos = 0;
+
+    (void)state;
+    PARSE(&l, "execution", "start", "--input", "1", "orders", "--delay=5s", "--input=2");
+    assert_int_equal(l.rc, 0);
+    assert_string_equal(cli_next_value(&l.cli, "input", &pos), "1");
+    assert_string_equal(cli_next_value(&l.cli, "input", &pos), "2");
+    assert_null(cli_next_value(&l.cli, "input", &pos));
+    assert_null(cli_next_value(&l.cli, "input", &pos));
+    pos = 0;
+    assert_null(cli_next_value(&l.cli, "limit", &pos));
+    cli_release(&l.cli);
+}
+
+static void options_of_a_command_have_a_limit(void **state)
+{
+    char *argv[CLI_TAKEN_MAX + 4] = { (char *)"program", (char *)"execution", (char *)"start" };
+    struct line l;
+
+    (void)state;
+    for (int i = 0; i <= CLI_TAKEN_MAX; i++)
+        argv[3 + i] = (char *)"--wait";
+    for (int over = 0; over <= 1; over++) {
+        err_clear(&l.e);
+        assert_int_equal(cli_init(&l.cli, NULL, argv[0], &l.e), 0);
+        l.rc = cli_parse(&l.cli, commands, 3 + CLI_TAKEN_MAX + over, argv, &l.e);
+        assert_int_equal(l.rc, IFP_EINVALID);
+        assert_string_equal(l.e.text,
+                            over ? "more than 128 options" : "argument WORKFLOW is missing");
+        cli_release(&l.cli);
+    }
+}
+
 static void a_dash_and_what_follows_two_are_arguments(void **state)
 {
     struct line l;
@@ -332,6 +368,8 @@ int main(void)
         cmocka_unit_test(a_command_may_also_begin_a_longer_one),
         cmocka_unit_test(options_stand_anywhere_in_both_forms),
         cmocka_unit_test(the_last_of_an_option_counts),
+        cmocka_unit_test(an_option_may_be_read_one_by_one),
+        cmocka_unit_test(options_of_a_command_have_a_limit),
         cmocka_unit_test(a_dash_and_what_follows_two_are_arguments),
         cmocka_unit_test(a_joined_value_may_be_anything),
         cmocka_unit_test(help_asks_for_nothing_else),
