@@ -471,8 +471,8 @@ typedef struct ifp_fork_result {
 
 typedef struct ifp_fork_options {
     const char *from;           /* the step to start over from: "name", or "name#2" for the second
-                                   one of that name; default: the call that a failed or canceled
-                                   execution ended with, and where any other one stands */
+                                   one of that name; default: where it stands, without the failure
+                                   that ended it */
     const char *input;          /* JSON; default: the same */
     const char *version;        /* default: the same */
     const char *key;            /* idempotency key: a second fork with it gives the first's id */

@@ -11,9 +11,9 @@
 -- time, a step all its attempts.  A child tells its end to the source alone, so one that was
 -- started in front of p_from must have ended.
 --
--- p_from: a label as step_labels gives it.  Null: the call with which a failed or canceled source
--- ended; of any other one, where it stands.  p_version null: the source's.  p_key makes the fork
--- repeatable, as for a start.
+-- p_from: a label as step_labels gives it.  Null: where the source stands; of one that has failed
+-- or was canceled, without the failure that ended it, as a retry would forget it.  p_version null:
+-- the source's.  p_key makes the fork repeatable, as for a start.
 --
 -- Why it is one moment of the source: every change of an execution holds its row in runs, and so do
 -- we, from before the first statement that reads the journal.  Of one that has ended the result's
@@ -27,6 +27,8 @@ returns table (exec_id int8, created bool) language plpgsql volatile rows 1
 as $$
 #variable_conflict use_column
 declare
+  c_failed constant int2 := 2;
+  c_canceled constant int2 := 3;
   v_status int2 := inferpipe.fork_lock(p_workspace, p_exec);
   v_id int8;
 begin
@@ -41,7 +43,10 @@ begin
   if created then
     exec_id := inferpipe.fork_head(p_exec, coalesce(v_id, inferpipe.id_new()), p_version, p_input,
       p_input_hash, case when p_key is not null then inferpipe.text_uuid(p_key) end);
-    perform inferpipe.fork_journal(p_exec, exec_id, inferpipe.fork_seq(p_exec, p_from, v_status));
+    perform inferpipe.fork_journal(p_exec, exec_id, inferpipe.fork_seq(p_exec, p_from));
+    if p_from is null and v_status in (c_failed, c_canceled) then
+      perform inferpipe.fork_forget(p_exec, exec_id);
+    end if;
     perform inferpipe.fork_children(exec_id);
     perform inferpipe.fork_set(exec_id, p_set_step, p_set_result, p_set_hash);
     perform inferpipe.fork_payloads(p_exec, exec_id);
@@ -102,33 +107,48 @@ as $$
 $$;
 
 -- The number of the call with which the fork goes on.
-create function inferpipe.fork_seq(p_exec int8, p_from text, p_status int2)
+create function inferpipe.fork_seq(p_exec int8, p_from text)
 returns int4 language plpgsql stable
 as $$
 declare
   c_continued constant int2 := 14;
   v_seqs int4[];
-  v_last record;
 begin
-  if p_from is not null then
-    select array_agg(l.seq) into v_seqs
-    from inferpipe.step_labels(p_exec) l where l.label = p_from;
-    if v_seqs is null then
-      raise exception 'from: execution % has no step %', inferpipe.id_text(p_exec), p_from
-        using errcode = 'IP404', hint = 'inferpipe execution steps lists them.';
-    elsif cardinality(v_seqs) > 1 then
-      raise exception 'from: % could be call % or %', p_from, v_seqs[1], v_seqs[2]
-        using errcode = 'IP400';
-    end if;
-    return v_seqs[1];
+  if p_from is null then
+    return (
+      select coalesce(max(l.seq), 0) + 1
+      from inferpipe.step_labels(p_exec) l where l.kind <> c_continued);
   end if;
-  select l.seq, l.status, l.kind into v_last
-  from inferpipe.step_labels(p_exec) l order by l.seq desc limit 1;
-  if not found then
-    return 1;
+  select array_agg(l.seq) into v_seqs
+  from inferpipe.step_labels(p_exec) l where l.label = p_from;
+  if v_seqs is null then
+    raise exception 'from: execution % has no step %', inferpipe.id_text(p_exec), p_from
+      using errcode = 'IP404', hint = 'inferpipe execution steps lists them.';
+  elsif cardinality(v_seqs) > 1 then
+    raise exception 'from: % could be call % or %', p_from, v_seqs[1], v_seqs[2]
+      using errcode = 'IP400';
   end if;
-  return v_last.seq + case when (p_status in (2, 3) and v_last.status <> 0)
-    or v_last.kind = c_continued then 0 else 1 end;
+  return v_seqs[1];
+end
+$$;
+
+-- Takes the failure that ended the source out of the fork's journal, and children whose failure
+-- that was: the fork starts its own.
+create function inferpipe.fork_forget(p_exec int8, p_id int8)
+returns void language plpgsql volatile
+as $$
+declare
+  c_child constant int2 := 4;
+begin
+  perform inferpipe.forget_failure(p_id);
+  delete from inferpipe._inferpipe_steps s
+  where s.exec_id = p_id and s.kind = c_child
+    and not exists (
+      select from inferpipe._inferpipe_steps t
+      where t.exec_id = p_id and t.step_key = ~s.step_key)
+    and exists (
+      select from inferpipe._inferpipe_steps t
+      where t.exec_id = p_exec and t.step_key = ~s.step_key);
 end
 $$;
 

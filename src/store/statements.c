@@ -204,7 +204,8 @@ static const struct pgstmt statements[STATEMENTS] = {
         "list_steps",
         "select v.seq, v.attempts, v.name, v.kind, v.status, v.result::text, v.error_code, v.error,"
         " v.done_at, v.wake_at, v.took_us, case when $3::int4 = 0 then"
-        " row_number() over (partition by v.name order by v.seq) else 0 end::int8,"
+        " row_number() over (partition by v.name, v.kind = 'child end'"
+        " order by v.seq) else 0 end::int8,"
         " v.tokens, v.usd::text"
         " from inferpipe._inferpipe_executions e"
         " left join inferpipe.steps v on v.exec_id = e.exec_id and v.seq > $3::int4"

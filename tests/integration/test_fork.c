@@ -64,7 +64,24 @@ static int waits(ifp_run *run, const ifp_json *input, const ifp_json **ret)
     return ifp_receive(run, "go", NULL, ret);
 }
 
+static int child(ifp_run *run, const ifp_json *input, const ifp_json **ret)
+{
+    return ifp_step(run, "second", second_step, input, ret);
+}
+
+static int parent(ifp_run *run, const ifp_json *input, const ifp_json **ret)
+{
+    const ifp_json *one, *two;
+
+    IFP_TRY(ifp_step(run, "first", first_step, input, &one));
+    IFP_TRY(ifp_child(run, "child", one, &two));
+    IFP_TRY(ifp_step(run, "last", first_step, input, &one));
+    return ifp_json_build(run, ret, "[v, v]", two, one);
+}
+
 static const struct engine_workflow workflows[] = {
+    ENGINETEST_WORKFLOW(child),
+    ENGINETEST_WORKFLOW(parent),
     ENGINETEST_WORKFLOW(two_steps),
     ENGINETEST_WORKFLOW(waits),
     { .name = "two_steps", .version = "2", .queue = "default", .fn = three_steps },
@@ -202,6 +219,38 @@ static void forks_of_a_running_one_are_whole(void **state)
     enginetest_sql("0", "select count(*) from inferpipe.executions where status <> 'completed'");
 }
 
+static void a_child_is_not_started_again(void **state)
+{
+    struct enginetest *t = *state;
+    int64_t id, fork;
+
+    atomic_store(&world.second_works, true);
+    id = started(t, "parent", "0");
+    enginetest_worker(t, NULL);
+    enginetest_completes(t, id, "[1,2]");
+    fork = forked(t, id, &(ifp_fork_options){ .from = "last" });
+    enginetest_completes(t, fork, "[1,3]");
+    enginetest_sql("1", "select count(*) from inferpipe.executions where workflow = 'child'");
+    fork = forked(t, id, &(ifp_fork_options){ .from = "child" });
+    enginetest_completes(t, fork, "[1,4]");
+    enginetest_sql("2", "select count(*) from inferpipe.executions where workflow = 'child'");
+}
+
+/* A fork from the failure starts a child of its own; the one that failed stays the source's. */
+static void a_failed_child_is_started_anew(void **state)
+{
+    struct enginetest *t = *state;
+    int64_t id = started(t, "parent", "0"), fork;
+
+    enginetest_worker(t, NULL);
+    enginetest_wait(t, id, IFP_FAILED);
+    atomic_store(&world.second_works, true);
+    fork = forked(t, id, NULL);
+    enginetest_completes(t, fork, "[1,2]");
+    enginetest_sql("completed,failed", "select string_agg(status, ',' order by status)"
+                                       " from inferpipe.executions where workflow = 'child'");
+}
+
 static void refused(struct enginetest *t, int64_t id, const ifp_fork_options *o, int code,
                     const char *part)
 {
@@ -255,6 +304,8 @@ int main(void)
         TEST(a_fork_may_move_to_another_version),
         TEST(a_sleeping_source_sleeps_on_and_the_fork_with_it),
         TEST(forks_of_a_running_one_are_whole),
+        TEST(a_child_is_not_started_again),
+        TEST(a_failed_child_is_started_anew),
         TEST(bad_input_is_named),
     };
 
