@@ -2,9 +2,10 @@
  * base/arena.c - blocks of growing size, cut from front to back.
  *
  * A request that does not fit in the newest block gets a new one; the rest of the old block stays
- * unused, which wastes at most half for small requests.  Under ASan all bytes that are not handed
- * out are poisoned, with a gap between neighbours, so an overrun inside an arena is reported like
- * one of malloc's.
+ * unused, which wastes at most half for small requests.  The first block is small, half a kilobyte
+ * with its header: an execution has three arenas, and most of them hold little.  Under ASan all
+ * bytes that are not handed out are poisoned, with a gap between neighbours, so an overrun inside
+ * an arena is reported like one of malloc's.
  */
 #include "base/arena.h"
 
@@ -36,7 +37,7 @@ enum { ARENA_GAP = 16 };
 enum { ARENA_GAP = 0 };
 #endif
 
-enum { ARENA_ALIGN = alignof(max_align_t), ARENA_BLOCK_MIN = 4096, ARENA_BLOCK_MAX = 65536 };
+enum { ARENA_ALIGN = alignof(max_align_t), ARENA_BLOCK_MIN = 464, ARENA_BLOCK_MAX = 65536 };
 
 struct arena_block {
     struct arena_block *next; /* owned, the older one */

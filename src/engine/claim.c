@@ -19,7 +19,12 @@
 #include <assert.h>
 #include <string.h>
 
-enum { POLL_US = 50 * 1000, PATIENCE_US = 10 * 1000, SHARDS_DEFAULT = 8 };
+enum {
+    POLL_US = 50 * 1000,
+    PATIENCE_US = 10 * 1000,
+    LOOK_AGAIN_US = 10 * 1000,
+    SHARDS_DEFAULT = 8
+};
 
 static void on_lanes(struct store_op *op, int rc, const struct err *err);
 static void on_claimed(struct store_op *op, int rc, const struct err *err);
@@ -249,6 +254,8 @@ static void on_claimed(struct store_op *op, int rc, const struct err *err)
         (void)take_in(e, &row);
     }
     probe_done(&c->probe, c->spots, c->spot_count, op->rows >= c->limit);
+    if (op->rows > 0) /* where some are due, more are soon: timers often end in a row */
+        claim_expect(e, engine_db_now(e) + LOOK_AGAIN_US);
     if (!c->hungry && op->rows < c->limit)
         lease_hurry(e); /* tells starters that a notification is welcome */
     c->hungry = op->rows < c->limit;
