@@ -60,6 +60,9 @@ SIM_OBJ := $(SIM_SRC:%.c=$(BUILD)/%.o)
 SIM := $(BUILD)/tests/sim/sim $(BUILD)/tests/sim/test_sim
 PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/programs/*.c))
 FLOOR := $(BUILD)/bench/floor
+# What makes chaos, and the worker that it happens to.
+CHAOS_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/chaos/worker.c,$(wildcard tests/chaos/*.c)))
+CHAOS := $(BUILD)/tests/chaos/chaos $(BUILD)/tests/chaos/worker
 TEST_LIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/lib/*.c))
 CHOSEN_TESTS := $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$t),$t)),$(TESTS))
 
@@ -68,12 +71,12 @@ SHARED := $(BUILD)/libinferpipe.so.$(VERSION)
 STATIC := $(BUILD)/libinferpipe.a
 INTERNAL := $(BUILD)/libinferpipe-internal.a
 
-.PHONY: all run test tests bench sim zones lint format coverage install clean
+.PHONY: all run test tests bench sim zones chaos chaos-failover lint format coverage install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
 all: $(SHARED) $(STATIC) $(BINARY) $(EXAMPLES)
-tests: all $(CHOSEN_TESTS) $(PROGRAMS) $(SIM) $(FLOOR)
+tests: all $(CHOSEN_TESTS) $(PROGRAMS) $(SIM) $(FLOOR) $(CHAOS)
 
 run:
 	$(Q)scripts/deps run
@@ -92,6 +95,13 @@ zones:
 # Thousands of simulated schedules; a violation names its seed, SCHEDULES=1 SEED=s repeats it.
 sim: $(BUILD)/tests/sim/sim
 	$(Q)$< --schedules $(or $(SCHEDULES),10000) --seed $(or $(SEED),1)
+
+# Open-ended: make chaos SECONDS=600 SEED=7; a seed repeats its schedule of faults.
+chaos chaos-failover:
+	$(Q)scripts/deps run test
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(CHAOS)
+	$(Q)$(BUILD)/tests/chaos/chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(findstring failover,$@),--failover --calm)
 
 # The C tests alone: what psql and the shell do is not measured.  With SAN also a sanitizer's run.
 coverage:
@@ -169,6 +179,17 @@ $(BUILD)/tests/lib/%.o: tests/lib/%.c
 	$(call say,CC)
 	$(Q)$(CC) $(TEST_FLAGS) -c $< -o $@
 
+$(BUILD)/tests/chaos/%.o: tests/chaos/%.c
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(TEST_FLAGS) -c $< -o $@
+
+$(CHAOS): $(BUILD)/tests/chaos/%: $(BUILD)/tests/chaos/%.o $(INTERNAL)
+	$(call say,LD)
+	$(Q)$(CC) -pie $(LDFLAGS) $(filter %.o,$^) $(INTERNAL) $(PKG_LIBS) -o $@
+
+$(BUILD)/tests/chaos/chaos: $(CHAOS_OBJ)
+
 $(BUILD)/tests/lib.a: $(TEST_LIB_OBJ)
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -207,4 +228,5 @@ install: all
 
 -include $(SIM_OBJ:.o=.d) $(addsuffix .d,$(SIM))
 -include $(LIB_OBJ:.o=.d) $(TEST_LIB_OBJ:.o=.d) $(addsuffix .d,$(EXAMPLES) $(TESTS) $(PROGRAMS))
+-include $(addsuffix .d,$(CHAOS)) $(CHAOS_OBJ:.o=.d)
 -include $(BUILD)/src/app/main.d
