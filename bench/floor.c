@@ -30,14 +30,11 @@ enum { END = 2, LOCKED = 1 }; /* of flush: a move, a verdict */
 #define START_LOCAL                                                                                \
     "select exec_id from inferpipe.start_local($1::int8, 1, 'floor', '1', 3::int2, $3::bytea[])"   \
     " where $2::int4 > 0"
-/* Two inserts are all that a start in bulk writes. */
 #define START_QUEUED                                                                               \
-    "with x as materialized (select inferpipe.id_new() as id, u.input, $1::int8 as worker"         \
-    " from unnest($3::bytea[]) u(input)), e as (insert into inferpipe._inferpipe_executions"       \
-    " (exec_id, created_at, seed, workspace_id, lane, prio, codec, input)"                         \
-    " select id, now(), id * 31, 1, $2::int4, 3, 0, input from x)"                                 \
-    " insert into inferpipe._inferpipe_runs (exec_id, ready_at, workspace_id, lane, shard, prio)"  \
-    " select id, now(), 1, $2::int4, id % 8, 3 from x"
+    "select count(*) from inferpipe.execution_start_many(1, '{floor}', '{1}', '{null}',"           \
+    " array_fill(1, array[cardinality($3::bytea[])]),"                                             \
+    " array_fill(3::int2, array[cardinality($3::bytea[])]), '{}', '{}', '{}', 0, $3::bytea[],"     \
+    " '{}', '{}', '{}') where $1::int8 >= 0 and $2::int4 > 0"
 
 static struct {
     int steps, connections, batch;

@@ -35,7 +35,9 @@ struct bench {
     struct cli *cli;       /* borrowed */
     struct pgsync *server; /* owned: the database `postgres` */
     struct pgsync *db;     /* owned: the section's own; NULL: none */
-    char name[64];         /* of that database */
+    struct client client;  /* of the same database */
+    bool has_client;
+    char name[64]; /* of that database */
     char url[80];
     bool quick; /* for a test: all keys, little time */
     struct bench_worker workers[BENCH_WORKERS_MAX];
@@ -65,7 +67,9 @@ int bench_ask(struct bench *b, const char *sql, int64_t *ret, struct err *e) MUS
 /* Asks until it is 0 (or, with `want`, at least that); IFP_ETIMEOUT after `limit_ms`. */
 int bench_until(struct bench *b, const char *sql, int64_t want, int64_t limit_ms,
                 struct err *e) MUSTCHECK;
-/* Starts n executions in one statement, due at once. */
+/* Starts up to CLIENT_BATCH_MAX executions as a client does, in one call. */
+int bench_start(struct bench *b, const char *flow, int64_t n, struct err *e) MUSTCHECK;
+/* Puts n executions there in one statement, due at once: what a load finds when it begins. */
 int bench_fill(struct bench *b, const char *flow, int64_t n, const char *input,
                struct err *e) MUSTCHECK;
 /* A worker process with these settings ("slots=100", NULL at the end), alive in the database. */

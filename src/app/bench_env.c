@@ -47,6 +47,9 @@ static int drop_database(struct bench *b, struct err *e)
 {
     char sql[160];
 
+    if (b->has_client)
+        client_release(&b->client);
+    b->has_client = false;
     pgsync_close(b->db);
     b->db = NULL;
     snprintf(sql, sizeof(sql), "drop database if exists %s with (force)", b->name);
@@ -74,6 +77,18 @@ static int register_flows(struct bench *b, struct err *e)
                      e);
 }
 
+static int open_client(struct bench *b, struct err *e)
+{
+    const struct config *c = &b->cli->config;
+    const struct client_limits limits = { config_int(c, CONFIG_PAYLOAD_MAX),
+                                          config_int(c, CONFIG_PAYLOAD_INLINE),
+                                          config_int(c, CONFIG_IDEMPOTENCY_TTL) };
+    int rc = client_open(&b->client, b->url, "default", &limits, e);
+
+    b->has_client = rc == 0;
+    return rc;
+}
+
 int bench_fresh(struct bench *b, struct err *e)
 {
     char sql[160];
@@ -90,6 +105,8 @@ int bench_fresh(struct bench *b, struct err *e)
     pgsync_close(owner);
     if (rc == 0)
         rc = open_db(b->url, true, &b->db, e);
+    if (rc == 0)
+        rc = open_client(b, e);
     return rc == 0 ? register_flows(b, e) : rc;
 }
 
@@ -124,6 +141,19 @@ int bench_until(struct bench *b, const char *sql, int64_t want, int64_t limit_ms
                            sql);
         wait_ms(LOOK_MS);
     }
+}
+
+int bench_start(struct bench *b, const char *flow, int64_t n, struct err *e)
+{
+    ifp_start_item items[CLIENT_BATCH_MAX];
+    int64_t ids[CLIENT_BATCH_MAX];
+    bool created[CLIENT_BATCH_MAX];
+
+    assert(n > 0 && n <= CLIENT_BATCH_MAX);
+    IFP_TRY(client_ready(&b->client, e));
+    for (int64_t i = 0; i < n; i++)
+        items[i] = (ifp_start_item){ .workflow = flow, .input = "12345" };
+    return client_start_many(&b->client, items, (size_t)n, ids, created, e);
 }
 
 int bench_fill(struct bench *b, const char *flow, int64_t n, const char *input, struct err *e)

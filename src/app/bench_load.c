@@ -34,7 +34,7 @@ static int load(struct bench *b, const char *flow, int64_t n, double *ret_per_s,
 
     assert(n % BATCH == 0);
     for (int64_t i = 0; i < n; i += BATCH)
-        IFP_TRY(bench_fill(b, flow, BATCH, "12345", e));
+        IFP_TRY(bench_start(b, flow, BATCH, e));
     IFP_TRY(bench_until(b, "select count(*) from (select from inferpipe._inferpipe_runs limit 1) r",
                         0, LOAD_MS, e));
     *ret_per_s = (double)n / ((double)(clock_mono_us() - from_us) / 1e6);
@@ -278,7 +278,7 @@ static int rate_with(struct bench *b, int64_t waiting, double *ret_per_s, struct
     IFP_TRY(bench_ask(b, "select count(*) from inferpipe._inferpipe_results", &before, e));
     from_us = clock_mono_us();
     for (int64_t i = 0; i < n; i += BATCH)
-        IFP_TRY(bench_fill(b, "bench-1", BATCH, "12345", e));
+        IFP_TRY(bench_start(b, "bench-1", BATCH, e));
     IFP_TRY(bench_ask(b, "select count(*) from inferpipe._inferpipe_results", &after, e));
     *ret_per_s = (double)(after - before) / ((double)(clock_mono_us() - from_us) / 1e6);
     return 0;
@@ -352,22 +352,15 @@ int bench_held(struct bench *b, struct err *e)
 static int start_singly(struct bench *b, struct err *e)
 {
     int64_t n = b->quick ? 200 : 5000, from_us, id;
-    const struct client_limits limits = { .payload_max = 4 << 20,
-                                          .payload_inline = 32 << 10,
-                                          .idempotency_ttl_ms = 86400000 };
-    struct client client;
     bool created;
-    int rc = client_open(&client, b->url, "default", &limits, e);
 
-    if (rc != 0)
-        return rc;
+    IFP_TRY(bench_start(b, "bench-1", 1, e)); /* connects */
     from_us = clock_mono_us();
-    for (int64_t i = 0; rc == 0 && i < n; i++)
-        rc = client_start(&client, "bench-1", "12345", 5, &(ifp_start_options){ 0 }, &id, &created,
-                          e);
+    for (int64_t i = 0; i < n; i++)
+        IFP_TRY(client_start(&b->client, "bench-1", "12345", 5, &(ifp_start_options){ 0 }, &id,
+                             &created, e));
     bench_put(b, "enqueue_single_per_s", (double)n / ((double)(clock_mono_us() - from_us) / 1e6));
-    client_release(&client);
-    return rc;
+    return 0;
 }
 
 int bench_enqueue(struct bench *b, struct err *e)
@@ -378,7 +371,7 @@ int bench_enqueue(struct bench *b, struct err *e)
     IFP_TRY(start_singly(b, e));
     from_us = clock_mono_us();
     for (int64_t i = 0; i < n; i += BATCH)
-        IFP_TRY(bench_fill(b, "bench-1", BATCH, "12345", e));
+        IFP_TRY(bench_start(b, "bench-1", BATCH, e));
     bench_put(b, "enqueue_per_s", (double)n / ((double)(clock_mono_us() - from_us) / 1e6));
     return 0;
 }

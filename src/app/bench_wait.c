@@ -22,24 +22,15 @@ static const char *const unfinished =
 
 /* ---- latency -------------------------------------------------------------------------------- */
 
-static int open_client(struct bench *b, struct client *ret, struct err *e)
-{
-    const struct client_limits limits = { .payload_max = 4 << 20,
-                                          .payload_inline = 32 << 10,
-                                          .idempotency_ttl_ms = 86400000 };
-
-    return client_open(ret, b->url, "default", &limits, e);
-}
-
 /* From the acknowledged start to the moment at which the execution is seen to have left. */
-static int one_latency(struct bench *b, struct client *client, double *ret_ms, struct err *e)
+static int one_latency(struct bench *b, double *ret_ms, struct err *e)
 {
     int64_t id, from_us, there = 1;
     char sql[120];
     bool created;
 
-    IFP_TRY(
-        client_start(client, "bench-1", "12345", 5, &(ifp_start_options){ 0 }, &id, &created, e));
+    IFP_TRY(client_start(&b->client, "bench-1", "12345", 5, &(ifp_start_options){ 0 }, &id,
+                         &created, e));
     from_us = clock_mono_us();
     snprintf(sql, sizeof(sql),
              "select count(*) from inferpipe._inferpipe_runs where exec_id = %" PRId64, id);
@@ -52,18 +43,13 @@ static int one_latency(struct bench *b, struct client *client, double *ret_ms, s
 static int low_load(struct bench *b, struct err *e)
 {
     static double samples[SAMPLES_MAX];
-    int n = b->quick ? 50 : 1000, rc;
-    struct client client;
+    int n = b->quick ? 50 : 1000;
 
-    IFP_TRY(open_client(b, &client, e));
-    rc = one_latency(b, &client, &samples[0], e); /* plans and connections */
-    for (int i = 0; rc == 0 && i < n; i++) {
-        rc = one_latency(b, &client, &samples[i], e);
+    IFP_TRY(one_latency(b, &samples[0], e)); /* plans and connections */
+    for (int i = 0; i < n; i++) {
+        IFP_TRY(one_latency(b, &samples[i], e));
         wait_ms(3);
     }
-    client_release(&client);
-    if (rc != 0)
-        return rc;
     bench_put(b, "p50_ms", bench_quantile(samples, n, 0.5));
     bench_put(b, "p99_ms", bench_quantile(samples, n, 0.99));
     bench_put(b, "p999_ms", bench_quantile(samples, n, 0.999));
@@ -99,7 +85,7 @@ static int half_load(struct bench *b, struct err *e)
     per_batch = (int64_t)MAX(full / 2 * (double)every_us / 1e6, 1);
     end_us = next_us + (b->quick ? 500 : 5000) * INT64_C(1000);
     while (next_us < end_us) {
-        IFP_TRY(bench_fill(b, "bench-1", per_batch, "12345", e));
+        IFP_TRY(bench_start(b, "bench-1", MIN(per_batch, CLIENT_BATCH_MAX), e));
         next_us += every_us;
         if (next_us > clock_mono_us() + 1000)
             wait_ms((next_us - clock_mono_us()) / 1000);
