@@ -242,7 +242,10 @@ static void let_the_deaf_begin(struct chaos *c)
 
 static bool all_over(struct chaos *c)
 {
-    return clients_open_work(c->clients) == 0 &&
+    return check_int8(&c->check, "with stopped as (update inferpipe._inferpipe_cron_jobs"
+                                 " set paused = true where not paused returning 1)"
+                                 " select count(*) from stopped") == 0 &&
+           clients_open_work(c->clients) == 0 &&
            check_int8(&c->check, "select count(*) from inferpipe._inferpipe_runs") == 0;
 }
 

@@ -53,17 +53,21 @@ begin
   create index on chaos.history (what, a);
   create index on chaos.work (parent_id);
   insert into chaos.work
-  select e.exec_id, coalesce(h.a, 'a child'), convert_from(e.input, 'UTF8')::json,
+  select e.exec_id, coalesce(h.a, case when e.parent_id is null then 'a tick' else 'a child' end),
+    case when t.exec_id is null then convert_from(e.input, 'UTF8')::json
+         else '{"ops": [["step", 0]]}' end,
     coalesce(h.c, 'completes'), exists (
       select from chaos.history c
       where c.what = 'cancel' and c.a = inferpipe.id_text(coalesce(e.parent_id, e.exec_id))),
     r.status, convert_from(case r.codec when 0 then r.output else p.data end, 'UTF8')::json,
-    r.error_code, e.parent_id, coalesce(convert_from(e.input, 'UTF8')::json ->> 'p', 'start')
+    r.error_code, e.parent_id, coalesce(convert_from(e.input, 'UTF8')::json ->> 'p',
+      convert_from(e.input, 'UTF8')::json ->> 'scheduledTime', 'start')
   from inferpipe._inferpipe_executions e
+  left join inferpipe._inferpipe_cron_executions t on t.exec_id = e.exec_id
   left join chaos.history h on h.what = 'plan' and inferpipe.text_uuid(h.a) = e.idem_key
   left join inferpipe._inferpipe_results r on r.exec_id = e.exec_id
   left join inferpipe._inferpipe_payloads p on p.exec_id = r.exec_id and p.hash = r.output
-  where h.a is not null or e.parent_id is not null;
+  where h.a is not null or e.parent_id is not null or t.exec_id is not null;
   insert into chaos.journal
   select s.exec_id, s.seq, s.step_key, s.kind, s.status, s.fence, s.name,
     convert_from(case s.codec when 0 then s.result else p.data end, 'UTF8')::json,
@@ -211,6 +215,32 @@ as $$
     from chaos.journal j where j.exec_id = w.exec_id)
 $$;
 
+-- Schedules that fire each second: every instant from the first to the last, once each, and each
+-- started one execution.
+create function chaos.cron_violations()
+returns table (invariant text, id text, what text) language sql stable
+as $$
+  select 'INV13: an instant did not fire', j.name, format('%s fired from %s to %s',
+    count(e.scheduled_time), min(e.scheduled_time), max(e.scheduled_time))
+  from inferpipe._inferpipe_cron_jobs j
+  join inferpipe._inferpipe_cron_executions e on e.job_id = j.job_id
+  group by j.name
+  having count(*) <> extract(epoch from max(e.scheduled_time) - min(e.scheduled_time)) + 1
+  union all
+  select 'INV13: an instant started nothing', j.name, format('%s: outcome %s', e.scheduled_time,
+    e.outcome)
+  from inferpipe._inferpipe_cron_executions e
+  join inferpipe._inferpipe_cron_jobs j on j.job_id = e.job_id
+  where e.outcome <> 0 or not exists (
+    select from chaos.work w where w.exec_id = e.exec_id and w.status = 1)
+  union all
+  select 'INV13: two executions for one instant', w.origin, format('%s, and %s schedules',
+    count(*), (select count(*) from inferpipe._inferpipe_cron_jobs))
+  from chaos.work w where w.key = 'a tick'
+  group by w.origin
+  having count(*) > (select count(*) from inferpipe._inferpipe_cron_jobs)
+$$;
+
 -- A message that was acknowledged is there once: received, or still in the mailbox.  One that was
 -- not is there once or never.  Nothing is received that nobody sent.
 create function chaos.message_violations()
@@ -303,6 +333,7 @@ as $$
   union all select * from chaos.work_violations()
   union all select * from chaos.chain_violations()
   union all select * from chaos.child_violations()
+  union all select * from chaos.cron_violations()
   union all select * from chaos.message_violations()
   union all select * from chaos.ledger_violations()
 $$;
@@ -314,6 +345,10 @@ set jit = off
 as $$
   select 'executions', count(*) from chaos.work
   union all select 'children', count(*) from chaos.work w where w.parent_id is not null
+  union all select 'instants of schedules', count(*) from inferpipe._inferpipe_cron_executions
+  union all select 'ms that an instant was late at most', coalesce(max(
+      extract(epoch from e.fired_at - e.scheduled_time) * 1000), 0)::int8
+    from inferpipe._inferpipe_cron_executions e
   union all select 'completed', count(*) from chaos.work w where w.status = 1
   union all select 'failed as planned', count(*) from chaos.work w where w.status = 2
   union all select 'canceled', count(*) from chaos.work w where w.status = 3

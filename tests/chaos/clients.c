@@ -150,6 +150,13 @@ static void feed(struct client *c, struct work *w)
     w->owed_waits++;
 }
 
+/* That the server goes down is no news. */
+static void ignore_notice(void *ctx, const char *text)
+{
+    (void)ctx;
+    (void)text;
+}
+
 /* The same message from a transaction that stays open for a while: it holds the execution's row. */
 static void feed_slowly(struct client *c, struct work *w)
 {
@@ -163,6 +170,7 @@ static void feed_slowly(struct client *c, struct work *w)
     make_dedupe(c, w, w->owed_waits, dedupe);
     (void)snprintf(message, sizeof(message), "\"%s\"", dedupe);
     write_line(c, "try", w->id, wait->name, dedupe, 0, 0);
+    (void)PQsetNoticeProcessor(db, ignore_notice, NULL);
     PQclear(PQexec(db, "begin"));
     r = PQexecParams(db, "select inferpipe.send($1, $2, $3::json, $4)", 4, NULL, values, NULL, NULL,
                      0);

@@ -7,6 +7,8 @@
  * What a step gives is {"n": a random number of its own, "p": what it was made from}: a step that
  * was computed from something that was not recorded shows as a broken chain.
  *
+ * CHAOS_SCHEDULES of its workflow "tick" fire each second.
+ *
  * CHAOS_LEDGER names the file outside of PostgreSQL that every body writes to, one write and one
  * fdatasync a line, before it does anything and when it is done: begin or end, execution, step key,
  * attempt, fence, pid, monotonic and real time in microseconds, n.  The fence is the run's when it
@@ -318,8 +320,36 @@ static int plan(ifp_run *run, const ifp_json *input, const ifp_json **ret)
     return ifp_json_build(run, ret, "{s:s, s:i}", "n", t.value, "ops", count);
 }
 
+/* What a schedule starts: one step, made from the instant that it was started for. */
+static int tick(ifp_run *run, const ifp_json *input, const ifp_json **ret)
+{
+    struct turn t = { .run = run,
+                      .op = &ops[0],
+                      .name = "step0",
+                      .value = ifp_json_str(input, "/scheduledTime", "?") };
+
+    IFP_TRY(call_step(&t));
+    return ifp_json_build(run, ret, "{s:s, s:i}", "n", t.value, "ops", 1);
+}
+
+/* Schedules that fire each second, of which no instant may be left out. */
+static void add_schedules(ifp_app *app, int count)
+{
+    ifp_cron_options o = { .overlap = IFP_OVERLAP_ALLOW,
+                           .catchup = IFP_CATCHUP_ALL,
+                           .catchup_max = 1000 };
+    char name[NAME_SIZE];
+
+    ifp_workflow(app, "tick", tick, NULL);
+    for (int i = 0; i < count; i++) {
+        (void)snprintf(name, sizeof(name), "tick%d", i);
+        ifp_cron(app, name, "* * * * * *", "tick", &o);
+    }
+}
+
 int main(int argc, char **argv)
 {
+    const char *schedules = getenv("CHAOS_SCHEDULES");
     const char *path = getenv("CHAOS_LEDGER"), *clock = getenv("CHAOS_CLOCK");
     ifp_app *app = ifp_app_new("chaos");
 
@@ -335,5 +365,6 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     ifp_workflow(app, "plan", plan, NULL);
+    add_schedules(app, schedules ? (int)strtol(schedules, NULL, 10) : 0);
     return ifp_main(app, argc, argv);
 }

@@ -30,7 +30,14 @@
 #define MS INT64_C(1000)
 #define STOP_LIMIT_US (60000 * MS)
 
-enum { COMMAND_SIZE = 1024, ENV_MAX = 24, ENV_SIZE = 320, NET = 213, CLOCKS_SIZE = 4096 };
+enum {
+    COMMAND_SIZE = 1024,
+    ENV_MAX = 24,
+    ENV_SIZE = 320,
+    NET = 213,
+    SCHEDULES = 4,
+    CLOCKS_SIZE = 4096
+};
 
 /* ---- the namespace -------------------------------------------------------------------------- */
 
@@ -148,6 +155,7 @@ static void make_environment(const struct workers *w, int slot, struct environme
     add(e, "CHAOS_LEDGER=%s/ledger", w->home);
     add(e, "CHAOS_CLOCK=%s/clocks", w->home);
     add(e, "CHAOS_SLOT=%d", slot);
+    add(e, "CHAOS_SCHEDULES=%d", w->deaf ? 0 : SCHEDULES);
     add(e, "INFERPIPE_LEASE=%s", deaf ? "10m" : "2s");
     add(e, "INFERPIPE_TICK=%s", deaf ? "1m" : "200ms");
     add(e, "INFERPIPE_THREADS=8");
