@@ -270,13 +270,14 @@ $$;
 
 -- A claim does not wait for the disk (sql/schema/claim.sql): a crash of the server may undo it
 -- after a worker was told, and the next claim has the same fence.  Safe, as the owner is another
--- one; but two bodies may then carry one fence, the one before the crash, the other after it.
+-- one; but two bodies may then carry one fence.  The first one may begin a good while after its
+-- claim: it waits for a thread, or its worker is stopped.
 create function chaos.crashed(p_from_us int8, p_to_us int8)
 returns bool language sql stable
 as $$
   select exists (
     select from chaos.history h
-    where h.what = 'crash' and h.a::int8 between p_from_us - 1000000 and p_to_us)
+    where h.what = 'crash' and h.a::int8 between p_from_us - 15000000 and p_to_us)
 $$;
 
 -- The ledger: who ran what, in the order in which it happened.
