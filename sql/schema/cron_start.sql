@@ -15,30 +15,27 @@ declare
   v_prio int2[];
   v_ready timestamptz[];
   v_deadline timestamptz[];
+  v_input bytea[];
 begin
   if p_exec is null then
     return 0;
   end if;
-  with x as (
-    insert into inferpipe._inferpipe_executions
-      (exec_id, created_at, deadline, seed, workspace_id, lane, prio, codec, input)
-    select t.exec_id, v_now, v_now + w.deadline_ms * c_millisecond,
-      pg_catalog.uuid_hash_extended(pg_catalog.gen_random_uuid(), 0), p_workspace, j.lane, j.prio,
-      0, inferpipe.cron_input(j.name, t.at, p_manual, j.input)
-    from unnest(p_job, p_at, p_exec) t(job_id, at, exec_id)
-    join inferpipe._inferpipe_cron_jobs j on j.job_id = t.job_id
-    join inferpipe._inferpipe_lanes l on l.lane_id = j.lane
-    join inferpipe._inferpipe_workflows w on w.workflow_id = l.workflow_id
-    returning exec_id, lane, prio, deadline)
-  select array_agg(x.exec_id), array_agg(x.lane), array_agg(x.prio), array_agg(x.deadline)
-  into v_exec, v_lane, v_prio, v_deadline from x;
-  select array_agg(v_now + d.ms * c_millisecond order by u.nth) into v_ready
-  from unnest(v_exec) with ordinality u(exec_id, nth)
-  join unnest(p_exec, p_job, p_at) t(exec_id, job_id, at) on t.exec_id = u.exec_id
+  select array_agg(t.exec_id), array_agg(j.lane), array_agg(j.prio),
+    array_agg(v_now + c_millisecond * case when p_manual then 0
+      else inferpipe.cron_jitter(t.job_id, t.at, j.jitter_ms) end),
+    array_agg(v_now + w.deadline_ms * c_millisecond),
+    array_agg(inferpipe.cron_input(j.name, t.at, p_manual, j.input))
+  into v_exec, v_lane, v_prio, v_ready, v_deadline, v_input
+  from unnest(p_job, p_at, p_exec) t(job_id, at, exec_id)
   join inferpipe._inferpipe_cron_jobs j on j.job_id = t.job_id
-  cross join lateral (
-    select case when p_manual then 0 else inferpipe.cron_jitter(t.job_id, t.at, j.jitter_ms) end)
-    d(ms);
+  join inferpipe._inferpipe_lanes l on l.lane_id = j.lane
+  join inferpipe._inferpipe_workflows w on w.workflow_id = l.workflow_id;
+  insert into inferpipe._inferpipe_executions
+    (exec_id, created_at, deadline, seed, workspace_id, lane, prio, codec, input)
+  select x.exec_id, v_now, x.deadline,
+    pg_catalog.uuid_hash_extended(pg_catalog.gen_random_uuid(), 0), p_workspace, x.lane, x.prio, 0,
+    x.input
+  from unnest(v_exec, v_lane, v_prio, v_deadline, v_input) x(exec_id, lane, prio, deadline, input);
   perform inferpipe.runs_insert(p_workspace, v_exec, v_lane, v_prio, v_ready, v_deadline, null,
     null, null);
   return cardinality(v_exec);
@@ -66,7 +63,8 @@ as $$
     || p_input || '}'::bytea
 $$;
 
--- The lane of a job, or null while nobody has registered its workflow.
+-- The lane of a job, or null while nobody has registered its workflow (or its queue has no legal
+-- name, which only a hand-made row can bring about).
 create function inferpipe.cron_lane(
   p_workspace int4, p_queue text, p_workflow text, p_version text)
 returns int4 language plpgsql volatile
@@ -74,7 +72,7 @@ as $$
 begin
   return inferpipe.lane_intern(p_workspace, p_queue, p_workflow, p_version);
 exception
-  when sqlstate 'IP404' then
+  when sqlstate 'IP404' or sqlstate 'IP400' then
     return null;
 end
 $$;

@@ -14,6 +14,7 @@
 #include "store/store_cron.h"
 
 #include <assert.h>
+#include <string.h>
 
 enum { TICKS_PER_BATCH = 2000, RELEASE_BATCH = 500, SKIP_MAX = 1024 };
 #define LATE_US INT64_C(3000000)    /* then the holder of the lock is not waited for */
@@ -39,6 +40,8 @@ struct ticker {
     int skip_count;
     int64_t skip_until_us; /* monotonic */
     struct store_cron_batch batch;
+    int batch_max;       /* jobs; halved while one of them makes the statement fail */
+    int32_t batch_first; /* a job of the batch */
 };
 
 static void next_step(struct ticker *t);
@@ -96,6 +99,7 @@ int ticker_open(const struct ticker_options *o, struct ticker **ret, struct err 
     schedule_zones_init(&t->zones);
     timer_init(&t->timer, o->loop, on_timer, t);
     store_cron_batch_init(&t->batch);
+    t->batch_max = (int)limit(t, CONFIG_CRON_BATCH);
     t->jobs = mem_resize(NULL, o->job_count + 1, sizeof(*t->jobs));
     if (!t->jobs) {
         ticker_close(t);
@@ -180,8 +184,7 @@ static void next_step(struct ticker *t)
         t->waits = false;
         store_cron_release(&t->op, RELEASE_BATCH, on_released);
     } else if (may_fire(t) && t->due_us <= db_now(t)) {
-        store_cron_due(&t->op, t->skip, (size_t)t->skip_count, (int)limit(t, CONFIG_CRON_BATCH),
-                       on_due);
+        store_cron_due(&t->op, t->skip, (size_t)t->skip_count, t->batch_max, on_due);
     } else if (may_fire(t)) {
         wait_for_due(t);
     }
@@ -260,15 +263,15 @@ static void on_released(struct store_op *op, int rc, const struct err *err)
 
 /* ---- what is due ---------------------------------------------------------------------------- */
 
-static void skip(struct ticker *t, const struct store_cron_job *job, const struct err *e)
+static void skip(struct ticker *t, int32_t job, const char *name, const struct err *e)
 {
     if (t->skip_count == SKIP_MAX)
         return;
     if (t->skip_count == 0)
         t->skip_until_us = clock_mono_us() + SKIP_US;
-    t->skip[t->skip_count++] = job->id;
-    LOG_ERROR("a schedule cannot be computed on this machine", LOG_STR("name", job->name),
-              LOG_ERR(e));
+    t->skip[t->skip_count++] = job;
+    LOG_ERROR("a schedule cannot be fired from this machine", LOG_INT("job", job),
+              LOG_STR("name", name), LOG_ERR(e));
 }
 
 /* Adds one job to the batch; one that cannot be computed is skipped. */
@@ -287,15 +290,16 @@ static void add_job(struct ticker *t, const struct store_cron_job *job)
 
     err_clear(&e);
     if (schedule_open(&t->zones, job->schedule, job->timezone, &s, &e) != 0) {
-        skip(t, job, &e);
+        skip(t, job->id, job->name, &e);
         return;
     }
     cron_plan(&s.cron, s.zone, &due, &plan);
     if (plan.next == CRON_NEVER) {
         (void)err_set(&e, IFP_EINVALID, "it never fires again");
-        skip(t, job, &e);
+        skip(t, job->id, job->name, &e);
         return;
     }
+    t->batch_first = job->id;
     store_cron_batch_job(&t->batch, job->id, job->next_us, plan.next * SECOND_US, plan.missed);
     for (int i = 0; i < plan.count; i++)
         store_cron_batch_tick(&t->batch, job->id, plan.ticks[i] * SECOND_US);
@@ -322,13 +326,30 @@ static void on_due(struct store_op *op, int rc, const struct err *err)
     store_cron_fire(op, &t->batch, on_fired);
 }
 
+/* A value that the database refuses (class 22, 23 or 54) is one job's fault, and must not stop the
+ * others: smaller batches find it, alone it is skipped. */
+static void look_for_culprit(struct ticker *t, const struct err *err)
+{
+    const char *class = err->sqlstate;
+
+    if (strncmp(class, "22", 2) != 0 && strncmp(class, "23", 2) != 0 &&
+        strncmp(class, "54", 2) != 0)
+        return;
+    if (t->batch.job.count == 1)
+        skip(t, t->batch_first, "", err);
+    t->batch_max = MAX(t->batch.job.count / 2, 1);
+}
+
 static void on_fired(struct store_op *op, int rc, const struct err *err)
 {
     struct ticker *t = CONTAINER_OF(op, struct ticker, op);
     struct store_cron_fired fired;
 
+    if (rc != 0)
+        look_for_culprit(t, err);
     if (failed(t, "schedules could not be fired", rc, err))
         return;
+    t->batch_max = MIN(t->batch_max * 2, (int)limit(t, CONFIG_CRON_BATCH));
     crash_here(CRASH_CRON_FIRED);
     fired = store_cron_fired(op);
     LOG_DEBUG("schedules fired", LOG_INT("ticks", fired.fired), LOG_INT("started", fired.started));

@@ -11,8 +11,8 @@
  *
  * One statement at a time.  Exactly once is the database's affair (cron_fire.sql): a worker that
  * dies or stalls anywhere leaves the tick to another one, and what it sends late changes nothing.
- * A job that this machine cannot compute (no such zone here) is left to others and logged once an
- * hour. Loop thread only.
+ * A job that this machine cannot compute (no such zone here), or whose row the database refuses, is
+ * left out for an hour and logged: it never stops the others.  Loop thread only.
  */
 #ifndef PRIM_TICKER_H
 #define PRIM_TICKER_H

@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -182,6 +183,31 @@ static void a_job_that_cannot_be_computed_stops_no_other(void **state)
     enginetest_sql("0", "select count(*) from inferpipe.cron_executions where job <> 'a'");
 }
 
+/* The database refuses what one job wants: the others fire, in smaller batches at first. */
+static void a_job_that_the_database_refuses_stops_no_other(void **state)
+{
+    struct enginetest *t = *state;
+    char name[16];
+
+    start(t);
+    testdb_exec("create function refuse() returns trigger language plpgsql as $$ begin"
+                " if exists (select from inferpipe._inferpipe_cron_jobs j"
+                "   where j.job_id = new.job_id and j.name = 's3') then"
+                "  raise exception 'no' using errcode = '23514'; end if; return new; end $$;"
+                "create trigger refuse before insert on inferpipe._inferpipe_cron_executions"
+                " for each row execute function refuse()");
+    for (int i = 0; i < 7; i++) {
+        (void)snprintf(name, sizeof(name), "s%d", i);
+        schedule(name, "nod", "@yearly", "'2019-01-01 00:00Z'", 2);
+    }
+    (void)enginetest_worker(t, NULL);
+    enginetest_until_sql(t, "select count(distinct job) = 6 from inferpipe.cron_executions");
+    schedule("after", "nod", "* * * * * *", IN_A_SECOND, 2);
+    enginetest_until_sql(t, "select count(*) from inferpipe.cron_executions where job = 'after'");
+    enginetest_sql("0", "select count(*) from inferpipe.cron_executions where job = 's3'");
+    testdb_exec("drop trigger refuse on inferpipe._inferpipe_cron_executions");
+}
+
 static void a_program_declares_its_schedules_when_it_starts(void **state)
 {
     static struct cronjob jobs[] = {
@@ -210,12 +236,15 @@ static void a_schedule_that_this_machine_does_not_know_is_refused_at_once(void *
         .name = "bad", .schedule = "@daily", .workflow = "nod", .o = { .timezone = "Mars/Crater" }
     };
     struct enginetest *t = *state;
-    struct ticker_options o = { t->loop, &t->workers[0].config, "x", &bad, 1 };
+    struct config config;
+    struct ticker_options o = { t->loop, &config, "x", &bad, 1 };
     struct ticker *ticker;
     struct err e;
 
+    assert_int_equal(config_init(&config, &e), 0);
     assert_int_equal(ticker_open(&o, &ticker, &e), IFP_EINVALID);
     assert_string_equal(e.text, "schedule \"bad\": timezone: there is no time zone Mars/Crater");
+    config_release(&config);
 }
 
 /* The tick's own look is enough: beside it, the lock's renewal is all that an idle worker says. */
@@ -243,6 +272,7 @@ int main(void)
         CASE(what_was_missed_while_nobody_was_there_runs_late),
         CASE(a_tick_that_waits_starts_when_the_one_before_has_ended),
         CASE(a_job_that_cannot_be_computed_stops_no_other),
+        CASE(a_job_that_the_database_refuses_stops_no_other),
         CASE(a_program_declares_its_schedules_when_it_starts),
         CASE(a_schedule_that_this_machine_does_not_know_is_refused_at_once),
         CASE(an_idle_worker_says_nothing_about_schedules_that_are_not_due),
