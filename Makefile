@@ -127,6 +127,14 @@ lint:
 format:
 	$(Q)clang-format -i $(wildcard include/*.h src/*/*.[ch] tests/*/*.[ch] examples/*.c)
 
+# Schedules beside workers that are killed, stopped and have wrong clocks: INSTANCES, CRON_JOBS,
+# SECONDS, SEED.  A small one is part of `make test`.
+.PHONY: cron-chaos
+cron-chaos:
+	$(Q)scripts/deps run test
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(BUILD)/tests/programs/demo
+	$(Q)SECONDS_OF_CHAOS=$(or $(SECONDS),120) scripts/testdb tests/chaos/cron.sh
+
 clean:
 	rm -rf build build-*
 

@@ -105,10 +105,10 @@ static int grow(ifp_app *app, struct err *e)
     size_t cap = app->workflow_cap ? app->workflow_cap * 2 : 8;
     void *grown;
 
-    if (app->workflow_count < app->workflow_cap)
-        return 0;
     if (app->workflow_count >= APP_WORKFLOWS_MAX)
         return err_set(e, IFP_EINVALID, "more than %d workflows", APP_WORKFLOWS_MAX);
+    if (app->workflow_count < app->workflow_cap)
+        return 0;
     grown = mem_resize(app->workflows, cap, sizeof(*app->workflows));
     if (!grown)
         return err_set(e, IFP_ENOMEM, "out of memory");

@@ -14,10 +14,10 @@ static int grow(ifp_app *app, struct err *e)
     size_t cap = app->schedule_cap ? app->schedule_cap * 2 : 8;
     void *grown;
 
-    if (app->schedule_count < app->schedule_cap)
-        return 0;
     if (app->schedule_count >= APP_SCHEDULES_MAX)
         return err_set(e, IFP_EINVALID, "more than %d schedules", APP_SCHEDULES_MAX);
+    if (app->schedule_count < app->schedule_cap)
+        return 0;
     grown = mem_resize(app->schedules, cap, sizeof(*app->schedules));
     if (!grown)
         return err_set(e, IFP_ENOMEM, "out of memory");
