@@ -57,10 +57,13 @@ create schema if not exists inferpipe;
 \i ../schema/reap_mark.sql
 \i ../schema/reap_release.sql
 \i ../schema/worker_leave.sql
+\i ../schema/worker_roster.sql
 \i ../schema/maintain.sql
 \i ../schema/retention.sql
 \i ../schema/retention_rewrite.sql
+\i ../schema/doctor_server.sql
 \i ../schema/doctor.sql
+\i ../schema/doctor_repair.sql
 \i ../schema/views.sql
 \i ../schema/cron_views.sql
 \i ../schema/grants.sql

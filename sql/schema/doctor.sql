@@ -2,8 +2,8 @@
 -- all is well. severity: error (a promise is broken), warning (look at it), info.
 --
 -- Each check is one statement, so one snapshot: a move under way cannot look like a fault. p_from
--- and p_to bound the ids of the check that reads executions (null: no bound). At most 100 findings
--- a check.
+-- and p_to bound the ids of the checks that read executions and history (null: no bound). At most
+-- 100 findings a check.  What each check means is in src/app/checks.h; doctor_repair.sql mends.
 create function inferpipe.doctor(p_from int8, p_to int8)
 returns table (check_name text, severity text, subject text, detail text) language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -14,8 +14,10 @@ as $$
 begin
   return query select * from inferpipe.doctor_rows(p_from, p_to);
   return query select * from inferpipe.doctor_work();
+  return query select * from inferpipe.doctor_workers();
   return query select * from inferpipe.doctor_tables();
   return query select * from inferpipe.doctor_server();
+  return query select * from inferpipe.doctor_vacuum();
 end
 $$;
 
@@ -74,78 +76,43 @@ as $$
   (select 'overdue', 'warning', w.name || '/' || w.version || ' in ' || q.name,
     count(*) || ' executions are ready and were not claimed for '
       || pg_catalog.date_trunc('second', inferpipe.clock() - min(r.ready_at))
-      || case when bool_or(alive.one) then '' else '; no worker is alive' end
   from inferpipe._inferpipe_runs r
   join inferpipe._inferpipe_lanes l on l.lane_id = r.lane
   join inferpipe._inferpipe_workflows w on w.workflow_id = l.workflow_id
   join inferpipe._inferpipe_queues q on q.queue_id = l.queue_id
-  left join lateral (
-    select true as one from inferpipe._inferpipe_workers k
-    where k.state = 0 and k.workspace_id = l.workspace_id limit 1) alive on true
   where r.owner = 0 and r.ready_at < inferpipe.clock() - interval '60 seconds' and not q.paused
   group by w.workflow_id, w.name, w.version, q.name
   order by min(r.ready_at)
   limit 100)
   union all
+  (select 'stranded', 'warning', s.workflow || '/' || s.version,
+    s.executions || ' executions live and no living worker runs this version'
+  from inferpipe.stranded() s
+  order by s.oldest_ready_at
+  limit 100)
+$$;
+
+-- The workers: their leases, versions and clocks.
+create function inferpipe.doctor_workers()
+returns table (check_name text, severity text, subject text, detail text) language sql stable
+as $$
   (select 'lease_over', 'warning', 'worker ' || w.worker_id,
     'its lease ended at ' || w.expires_at || ' and nobody has taken over'
   from inferpipe._inferpipe_workers w
   where w.state = 0 and w.expires_at < inferpipe.clock() - interval '60 seconds'
   limit 100)
-$$;
-
--- Partitions, indexes and dead rows.
-create function inferpipe.doctor_tables()
-returns table (check_name text, severity text, subject text, detail text) language sql stable
-set search_path = pg_catalog, pg_temp
-as $$
-  select 'default_partition', 'warning', '_inferpipe_' || d.name || '_default',
-    'rows lie outside of every weekly partition'
-  from inferpipe.history_strays() d(name)
   union all
-  select 'partition_missing', case when week.n = 0 then 'error' else 'warning' end,
-    '_inferpipe_' || p.name,
-    'there is no partition for the week of ' || week.first::date || ': run inferpipe.maintain()'
-  from unnest(inferpipe.history_tables()) p(name)
-  cross join lateral (
-    select n, date_trunc('week', inferpipe.clock() at time zone 'UTC')
-      + n * interval '7 days' as first
-    from generate_series(0, 1) n) week
-  where to_regclass(format('inferpipe.%I',
-    '_inferpipe_' || p.name || to_char(week.first, '_YYYYMMDD'))) is null
+  (select 'clock_skew', 'warning', 'worker ' || w.worker_id || ' on ' || coalesce(w.host, '?'),
+    'its clock is ' || abs(w.clock_ahead_ms) || ' ms '
+      || case when w.clock_ahead_ms > 0 then 'ahead of' else 'behind' end || ' the database'
+  from inferpipe._inferpipe_workers w
+  where w.state = 0 and abs(w.clock_ahead_ms) > 2000
+  limit 100)
   union all
-  select 'index_invalid', 'error', c.relname, 'rebuild it: reindex index concurrently'
-  from pg_index i
-  join pg_class c on c.oid = i.indexrelid
-  where c.relnamespace = 'inferpipe'::regnamespace and not (i.indisvalid and i.indisready)
-  union all
-  select 'index_missing', 'error', '_inferpipe_runs_due', 'claims cannot work without it'
-  where to_regclass('inferpipe._inferpipe_runs_due') is null
-  union all
-  select 'dead_rows', 'warning', t.relname,
-    t.n_dead_tup || ' dead rows beside ' || t.n_live_tup || ': is autovacuum running?'
-  from pg_stat_user_tables t
-  where t.schemaname = 'inferpipe' and t.relname in ('_inferpipe_runs', '_inferpipe_workers')
-    and t.n_dead_tup > 100000 and t.n_dead_tup > t.n_live_tup
-$$;
-
--- Roles, settings and what holds the server back.
-create function inferpipe.doctor_server()
-returns table (check_name text, severity text, subject text, detail text) language sql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-  select 'old_snapshot', 'warning', 'backend ' || a.pid,
-    'a transaction of ' || coalesce(a.usename::text, '?') || ' is open since ' || a.xact_start
-      || ': nothing newer can be vacuumed'
-  from pg_stat_activity a
-  where a.backend_xmin is not null and a.xact_start < clock_timestamp() - interval '5 minutes'
-  union all
-  select 'role_missing', 'error', r.name, 'create it: create role ' || r.name || ' nologin'
-  from (values ('inferpipe_owner'), ('inferpipe_worker'), ('inferpipe_reader')) r(name)
-  where not exists (select from pg_roles p where p.rolname = r.name)
-  union all
-  select 'isolation', 'error', 'default_transaction_isolation',
-    'it is ' || s.setting || '; starts and messages need read committed'
-  from pg_settings s
-  where s.name = 'default_transaction_isolation' and s.setting <> 'read committed'
+  select 'versions_differ', 'info', 'workers',
+    'InferPipe ' || pg_catalog.string_agg(distinct w.version, ', ' order by w.version)
+      || ' run side by side'
+  from inferpipe._inferpipe_workers w
+  where w.state = 0
+  having count(distinct w.version) > 1
 $$;

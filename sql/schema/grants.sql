@@ -26,7 +26,8 @@ grant insert, update, delete on
   inferpipe._inferpipe_orphans,
   inferpipe._inferpipe_steps, inferpipe._inferpipe_attempts, inferpipe._inferpipe_messages
   to inferpipe_worker;
-grant insert on inferpipe._inferpipe_payloads to inferpipe_worker;
+grant insert on inferpipe._inferpipe_payloads, inferpipe._inferpipe_worker_workflows
+  to inferpipe_worker;
 
 grant select on
   inferpipe.executions, inferpipe.steps, inferpipe.messages, inferpipe.workers, inferpipe.queues

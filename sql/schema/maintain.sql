@@ -29,6 +29,9 @@ begin
   end loop;
   delete from inferpipe._inferpipe_workers w
   where w.state = 2 and w.seen_at < v_now - c_workers_kept;
+  delete from inferpipe._inferpipe_worker_workflows k
+  where not exists (
+    select from inferpipe._inferpipe_workers w where w.worker_id = k.worker_id);
   delete from inferpipe._inferpipe_cancels c
   where not exists (
     select from inferpipe._inferpipe_workers w where w.worker_id = c.worker_id and w.state = 0);

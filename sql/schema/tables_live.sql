@@ -19,9 +19,17 @@ create table inferpipe._inferpipe_workers (
   program text,
   version text,
   died_of text,
+  clock_ahead_ms int4,              -- its clock before ours, when it last told; null: not yet
   constraint workers_state check (state in (0, 1, 2)),
   constraint workers_id check (worker_id > 0)
 ) with (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+
+-- What each worker runs, as it said itself.
+create table inferpipe._inferpipe_worker_workflows (
+  worker_id int8 not null,
+  workflow_id int4 not null,
+  constraint worker_workflows_pkey primary key (worker_id, workflow_id)
+);
 
 -- Exactly one row for each execution that has not ended: it is the lock, the lease, the timer and
 -- the queue entry.  Due is `owner = 0 and ready_at <= now`, whatever it waits for.

@@ -138,6 +138,11 @@ select
   w.seen_at,
   w.expires_at,
   w.hungry,
+  (select pg_catalog.string_agg(f.name || '/' || f.version, ', ' order by f.name, f.version)
+   from inferpipe._inferpipe_worker_workflows k
+   join inferpipe._inferpipe_workflows f on f.workflow_id = k.workflow_id
+   where k.worker_id = w.worker_id) as workflows,
+  w.clock_ahead_ms,
   coalesce(h.runs, 0) as executions,
   v.slug as workspace
 from inferpipe._inferpipe_workers w

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "engine/internal.h"
 #include "store/retention.h"
+#include "store/roster.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -184,6 +185,7 @@ static void on_beat(struct store_op *op, int rc, const struct err *err)
         crash_here(CRASH_REGISTERED);
         LOG_INFO("worker is up", LOG_INT("worker", l->worker_id));
         sm_move(&e->sm, ENGINE_WORKING);
+        l->roster_us = 0; /* of this incarnation */
         claim_lanes(e);
     }
     lease_hurry(e);
@@ -224,6 +226,10 @@ static void do_chores(struct engine *e)
     int64_t now = clock_mono_us();
 
     assert(l->acked_us != 0 && !e->leaving);
+    if (now >= l->roster_us && !store_op_busy(&l->other)) {
+        l->roster_us = now + MAINTAIN_US;
+        roster_tell(&l->other, l->worker_id, e->registry, e->o.workflow_count, on_maintained);
+    }
     if (now >= l->maintain_us && !store_op_busy(&l->other)) {
         l->maintain_us = now + MAINTAIN_US;
         store_maintain(&l->other, on_maintained);

@@ -34,7 +34,8 @@ struct lease { /* part of struct engine */
     } ticked, beaten;               /* who sent what is in flight, when */
     int64_t sweep_us;               /* the next sweep, monotonic */
     int64_t maintain_us, retain_us; /* when the chores are due, monotonic */
-    int64_t lanes_seen;             /* generation of the lane table */
+    int64_t roster_us;
+    int64_t lanes_seen; /* generation of the lane table */
     struct watch watch;
     struct timer timer;
     struct store_op tick, mark, release, other, retain;

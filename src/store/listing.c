@@ -225,6 +225,7 @@ int listing_workflows(struct client *c, listing_workflow_fn *row, void *ctx, str
             .deadline_ms = number_at(res, i, 3),
             .registered_ms = client_ms_at(res, i, 4),
             .live = pgres_int8(res, i, 5),
+            .workers = pgres_int8(res, i, 6),
         };
 
         err = row(ctx, &item);
@@ -253,36 +254,7 @@ int listing_workers(struct client *c, listing_worker_fn *row, void *ctx, struct 
             .started_ms = client_ms_at(res, i, 7),
             .seen_ms = client_ms_at(res, i, 8),
             .executions = pgres_int8(res, i, 9),
-        };
-
-        err = row(ctx, &item);
-    }
-    pgsync_free_result(res);
-    return err;
-}
-
-int listing_doctor(struct client *c, listing_finding_fn *row, void *ctx, struct err *e)
-{
-    struct pgargs args;
-    struct pgres *res;
-    int err = client_ready(c, e);
-
-    assert(row);
-    if (err)
-        return err;
-    pgargs_init(&args);
-    pgargs_int8(&args, 0);
-    pgargs_int8(&args, INT64_MAX);
-    err = client_run(c, STATEMENT_DOCTOR, &args, true, &res, e);
-    pgargs_release(&args);
-    if (err)
-        return err;
-    for (int i = 0; i < pgres_rows(res) && !err; i++) {
-        struct listing_finding item = {
-            .check = pgres_text(res, i, 0),
-            .severity = pgres_text(res, i, 1),
-            .subject = text_or_empty(res, i, 2),
-            .detail = text_or_empty(res, i, 3),
+            .workflows = pgres_text(res, i, 10),
         };
 
         err = row(ctx, &item);

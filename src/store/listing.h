@@ -40,7 +40,8 @@ int listing_steps(struct client *c, int64_t id, int after_seq, listing_step_fn *
 struct listing_workflow {
     const char *name, *version, *queue;
     int64_t deadline_ms, registered_ms;
-    int64_t live; /* executions that have not ended */
+    int64_t live;    /* executions that have not ended */
+    int64_t workers; /* living ones that run it; 0 with live ones: they are stranded */
 };
 typedef int listing_workflow_fn(void *ctx, const struct listing_workflow *row);
 int listing_workflows(struct client *c, listing_workflow_fn *row, void *ctx,
@@ -49,6 +50,7 @@ int listing_workflows(struct client *c, listing_workflow_fn *row, void *ctx,
 struct listing_worker {
     int64_t id;
     const char *state, *host, *program, *version, *died_of;
+    const char *workflows; /* what it runs: "name/version name/version"; NULL: it has not said */
     int pid;
     int64_t started_ms, seen_ms, executions;
 };
@@ -59,7 +61,14 @@ struct listing_finding {
     const char *check, *severity, *subject, *detail;
 };
 typedef int listing_finding_fn(void *ctx, const struct listing_finding *row);
-int listing_doctor(struct client *c, listing_finding_fn *row, void *ctx, struct err *e) MUSTCHECK;
+/* Checks that read executions look at those of the last `since_ms`. */
+int listing_doctor(struct client *c, int64_t since_ms, listing_finding_fn *row, void *ctx,
+                   struct err *e) MUSTCHECK;
+/* Mends what that check finds; a row (subject and detail) for each thing that was mended. */
+int listing_repair(struct client *c, const char *check, listing_finding_fn *row, void *ctx,
+                   struct err *e) MUSTCHECK;
+/* The database's clock, in microseconds since 1970. */
+int listing_db_clock(struct client *c, int64_t *ret_us, struct err *e) MUSTCHECK;
 
 /* The parent of a worker process that it has reaped tells the others at once. */
 int listing_worker_dead(struct client *c, int64_t worker, const char *why, struct err *e) MUSTCHECK;

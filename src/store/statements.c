@@ -63,6 +63,11 @@ static const struct pgstmt statements[STATEMENTS] = {
         "select released, remaining from inferpipe.reap_release($1::int2, $2::int4)",
     },
     [STATEMENT_LEAVE] = { "leave", "select inferpipe.worker_leave($1::int8)" },
+    [STATEMENT_ROSTER] = {
+        "roster",
+        "select inferpipe.worker_roster($1::int8, $2::int4, $3::text[], $4::text[],"
+        " $5::timestamptz)",
+    },
     [STATEMENT_MAINTAIN] = { "maintain", "select inferpipe.maintain()" },
 
     [STATEMENT_RETAIN] = { "retain", "select removed, more from inferpipe.retain()" },
@@ -213,7 +218,10 @@ static const struct pgstmt statements[STATEMENTS] = {
     },
     [STATEMENT_LIST_WORKFLOWS] = {
         "list_workflows",
-        "select w.name, w.version, w.queue, w.deadline_ms, w.registered_at, count(r.exec_id)"
+        "select w.name, w.version, w.queue, w.deadline_ms, w.registered_at, count(r.exec_id),"
+        " (select count(*) from inferpipe._inferpipe_worker_workflows k"
+        " join inferpipe._inferpipe_workers a on a.worker_id = k.worker_id and a.state = 0"
+        " where k.workflow_id = w.workflow_id)"
         " from inferpipe._inferpipe_workflows w"
         " left join inferpipe._inferpipe_lanes l using (workflow_id)"
         " left join inferpipe._inferpipe_runs r on r.lane = l.lane_id"
@@ -226,13 +234,25 @@ static const struct pgstmt statements[STATEMENTS] = {
         " where r.owner <> 0 group by r.owner)"
         " select w.worker_id, case w.state when 0 then 'alive' when 1 then 'dead' else 'gone'"
         " end::text, w.host, w.program, w.version, w.died_of, w.pid, w.started_at, w.seen_at,"
-        " coalesce(held.n, 0::int8) from inferpipe._inferpipe_workers w"
+        " coalesce(held.n, 0::int8), (select pg_catalog.string_agg(f.name || '/' || f.version, ' '"
+        " order by f.name, f.version) from inferpipe._inferpipe_worker_workflows k"
+        " join inferpipe._inferpipe_workflows f on f.workflow_id = k.workflow_id"
+        " where k.worker_id = w.worker_id) from inferpipe._inferpipe_workers w"
         " left join held on held.owner = w.worker_id where w.workspace_id = $1::int4"
         " order by w.state, w.started_at desc, w.worker_id",
     },
     [STATEMENT_DOCTOR] = {
         "doctor",
-        "select check_name, severity, subject, detail from inferpipe.doctor($1::int8, $2::int8)",
+        "select check_name, severity, subject, detail from inferpipe.doctor(inferpipe.id_floor("
+        "inferpipe.clock() - $1::int8 * interval '1 millisecond'), null)",
+    },
+    [STATEMENT_DOCTOR_REPAIR] = {
+        "doctor_repair",
+        "select subject, detail from inferpipe.doctor_repair($1::text)",
+    },
+    [STATEMENT_DB_CLOCK] = {
+        "db_clock",
+        "select (extract(epoch from pg_catalog.clock_timestamp()) * 1000000)::int8",
     },
     [STATEMENT_WORKER_DEAD] = {
         "worker_dead",

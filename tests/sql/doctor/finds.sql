@@ -37,7 +37,8 @@ select is(pg_temp.found(), array['waits_with_mail'], 'a wait with mail');
 rollback to healthy;
 
 delete from inferpipe._inferpipe_workers;
-select is(pg_temp.found(), array['owner_not_alive'], 'an owner that is not there');
+select is(pg_temp.found(), array['owner_not_alive', 'stranded'],
+  'an owner that is not there');
 rollback to healthy;
 
 select set_config('inferpipe_test.now', (clock_timestamp() - interval '61 s')::text, true);

@@ -10,6 +10,7 @@ begin
     array[null::int8]);
   perform inferpipe.lane_intern(1, null, 'order', null);
   perform inferpipe_test.worker(p_worker);
+  perform inferpipe.worker_roster(p_worker, 1, array['order'], array['1'], inferpipe.clock());
 end
 $$;
 
