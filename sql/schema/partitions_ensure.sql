@@ -48,7 +48,8 @@ begin
     continue when to_regclass('inferpipe.' || quote_ident(v_name)) is not null;
     begin
       execute format('create table inferpipe.%I (like inferpipe._inferpipe_%s'
-        ' including defaults including constraints including storage)', v_name, v_parent);
+        ' including defaults including constraints including storage) %s', v_name, v_parent,
+        inferpipe.partition_options(v_parent));
       execute format('alter table inferpipe._inferpipe_%s attach partition inferpipe.%I'
         ' for values from (%s) to (%s)', v_parent, v_name,
         inferpipe.id_floor(p_week at time zone 'UTC'),
@@ -60,4 +61,14 @@ begin
   end loop;
   return v_made;
 end
+$$;
+
+-- How autovacuum looks at a partition: what is only appended needs nothing; where rows are replaced
+-- or taken out, a fifth of a large week would be too much dead weight.
+create function inferpipe.partition_options(p_table text)
+returns text language sql immutable
+as $$
+  select case when p_table in ('messages', 'states')
+    then 'with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000)'
+    else '' end
 $$;

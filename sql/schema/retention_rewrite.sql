@@ -50,8 +50,8 @@ begin
   v_stay := array(select unnest(v_stay) except select unnest(v_live));
   foreach v_table in array inferpipe.history_tables() loop
     v_name := inferpipe.partition_name(v_table, p_week);
-    execute format('create table inferpipe.%I (like inferpipe.%I including all)',
-      v_name || '_new', '_inferpipe_' || v_table);
+    execute format('create table inferpipe.%I (like inferpipe.%I including all) %s',
+      v_name || '_new', '_inferpipe_' || v_table, inferpipe.partition_options(v_table));
     execute format('alter table inferpipe.%I add constraint bounds'
       ' check (exec_id >= %s and exec_id < %s)', v_name || '_new', p_lo, p_hi);
     execute format('insert into inferpipe.%I select * from inferpipe.%I where exec_id = any ($1)',

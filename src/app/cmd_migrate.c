@@ -1,5 +1,6 @@
 /*
- * app/cmd_migrate.c - `migrate`: brings the database to the schema of this program.
+ * app/cmd_migrate.c - `migrate`: brings the database to the schema of this program, or takes the
+ * schema away.
  */
 #include "app/cmd.h"
 #include "store/migrate.h"
@@ -43,19 +44,11 @@ static int print_json(struct report *r, int version, struct err *e)
     return cmd_print(doc, e);
 }
 
-int cmd_migrate_run(struct cli *c, struct err *e)
+static int bring_up(struct cli *c, struct pgsync *db, struct err *e)
 {
-    struct pgsync_options options = {
-        .conninfo = config_text(&c->config, CONFIG_DATABASE_URL),
-        .application = "inferpipe migrate",
-        .connect_timeout_ms = config_int(&c->config, CONFIG_CONNECT_TIMEOUT),
-    };
     struct report r = { .json = c->json, .dry_run = cli_value(c, "dry-run") != NULL };
-    struct pgsync *db;
-    int version = 0, rc = pgsync_open(&options, &db, e);
+    int version = 0, rc;
 
-    if (rc != 0)
-        return rc;
     table_init(&r.table, columns, c->json);
     rc = migrate_up(db, r.dry_run, on_migration, &r, &version, e);
     if (rc == 0 && c->json)
@@ -63,6 +56,40 @@ int cmd_migrate_run(struct cli *c, struct err *e)
     else if (rc == 0)
         printf("schema version %d of %d\n", version, migrate_latest());
     table_release(&r.table);
+    return rc;
+}
+
+static int uninstall(struct cli *c, struct pgsync *db, struct err *e)
+{
+    struct jsondoc *doc;
+    bool gone = false;
+    int rc = migrate_uninstall(db, cli_value(c, "force") != NULL, &gone, e);
+
+    if (rc == 0 && !c->json)
+        puts(gone ? "the schema was dropped" : "there is no schema");
+    if (rc != 0 || !c->json)
+        return rc;
+    doc = jsondoc_object();
+    jsondoc_add_bool(doc, "dropped", gone);
+    return cmd_print(doc, e);
+}
+
+int cmd_migrate_run(struct cli *c, struct err *e)
+{
+    struct pgsync_options options = {
+        .conninfo = config_text(&c->config, CONFIG_DATABASE_URL),
+        .application = "inferpipe migrate",
+        .connect_timeout_ms = config_int(&c->config, CONFIG_CONNECT_TIMEOUT),
+    };
+    struct pgsync *db;
+    int rc;
+
+    if (cli_value(c, "force") && !cli_value(c, "uninstall"))
+        return err_set(e, IFP_EINVALID, "--force goes with --uninstall");
+    rc = pgsync_open(&options, &db, e);
+    if (rc != 0)
+        return rc;
+    rc = cli_value(c, "uninstall") ? uninstall(c, db, e) : bring_up(c, db, e);
     pgsync_close(db);
     return rc;
 }

@@ -277,3 +277,52 @@ int migrate_up(struct pgsync *db, bool dry_run, migrate_fn *each, void *ctx, int
     unlock(db);
     return err;
 }
+
+/* ---- taking it away ------------------------------------------------------------------------- */
+
+static int refuse_in_use(struct pgsync *db, bool force, struct err *e)
+{
+    struct pgres *res;
+    int64_t workers, live;
+    int err = ask(db, STATEMENT_MIGRATE_IN_USE, &res, e);
+
+    if (err)
+        return err;
+    assert(pgres_rows(res) == 1);
+    workers = pgres_int8(res, 0, 0);
+    live = pgres_int8(res, 0, 1);
+    pgsync_free_result(res);
+    if (workers > 0)
+        return err_set(e, IFP_ECONFLICT, "%lld workers are alive: stop them first",
+                       (long long)workers);
+    if (live > 0 && !force)
+        return err_set(e, IFP_ECONFLICT, "%lld executions live; --force drops them as well",
+                       (long long)live);
+    return 0;
+}
+
+/* Under the lock. */
+static int drop(struct pgsync *db, bool force, bool *ret_gone, struct err *e)
+{
+    int version = 0, err = migrate_version(db, &version, e);
+
+    if (err)
+        return err;
+    *ret_gone = version > 0;
+    if (version == 0)
+        return 0;
+    err = refuse_in_use(db, force, e);
+    return err ? err : pgsync_script(db, "drop schema inferpipe cascade", e);
+}
+
+int migrate_uninstall(struct pgsync *db, bool force, bool *ret_gone, struct err *e)
+{
+    int err;
+
+    assert(!pgsync_in_transaction(db));
+    err = lock(db, e);
+    if (!err)
+        err = drop(db, force, ret_gone, e);
+    unlock(db);
+    return err;
+}

@@ -21,6 +21,10 @@ typedef void migrate_fn(void *ctx, int version, const char *name, bool applied);
  * the database's version afterwards. */
 int migrate_up(struct pgsync *db, bool dry_run, migrate_fn *each, void *ctx, int *ret_version,
                struct err *e) MUSTCHECK;
+/* Drops the schema with all executions.  Refused (IFP_ECONFLICT) while a worker is alive, and, but
+ * with `force`, while executions live.  *ret_gone: there was something to drop.  The roles stay:
+ * other databases of the server may use them. */
+int migrate_uninstall(struct pgsync *db, bool force, bool *ret_gone, struct err *e) MUSTCHECK;
 /* The database's version (0: no schema) and ours. */
 int migrate_version(struct pgsync *db, int *ret_version, struct err *e) MUSTCHECK;
 int migrate_latest(void);

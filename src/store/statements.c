@@ -339,6 +339,12 @@ static const struct pgstmt statements[STATEMENTS] = {
         "migrate_applied",
         "select version, name, checksum from inferpipe._inferpipe_migrations order by version",
     },
+    [STATEMENT_MIGRATE_IN_USE] = {
+        "migrate_in_use",
+        "select (select count(*) from inferpipe._inferpipe_workers w"
+        " where w.state = 0 and w.expires_at > inferpipe.clock()),"
+        " (select count(*) from inferpipe._inferpipe_runs)",
+    },
     [STATEMENT_MIGRATE_RECORD] = {
         "migrate_record",
         "insert into inferpipe._inferpipe_migrations(version, name, checksum)"
