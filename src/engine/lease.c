@@ -28,7 +28,7 @@ enum {
 };
 #define SWEEP_MAX_US INT64_C(30000000)
 #define MAINTAIN_US INT64_C(3600000000)
-#define RETAIN_FIRST_US INT64_C(60000000) /* not while a deploy starts everything at once */
+#define RETAIN_FIRST_US INT64_C(60000000) /* after the start, and after a failure */
 
 static void on_timer(void *ctx);
 static void on_registered(struct store_op *op, int rc, const struct err *err);
@@ -272,8 +272,10 @@ static void on_retained(struct store_op *op, int rc, const struct err *err)
     int64_t removed;
     bool more;
 
-    if (failed(e, "the retention policy could not be carried out", rc, err))
+    if (failed(e, "the retention policy could not be carried out", rc, err)) {
+        e->lease.retain_us = clock_mono_us() + RETAIN_FIRST_US;
         return;
+    }
     removed = retention_removed(op, &more);
     assert(removed >= 0);
     if (removed > 0)

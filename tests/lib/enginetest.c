@@ -482,8 +482,8 @@ static bool is_quiet(void *ctx)
 {
     const struct engine *e = ((const struct enginetest_worker *)ctx)->engine;
     const struct store_op *const ops[] = {
-        &e->claim.op,   &e->claim.load,  &e->claim.owned,   &e->claim.lanes_op,
-        &e->lease.tick, &e->lease.other, &e->lease.release, &e->lease.mark,
+        &e->claim.op,    &e->claim.load,    &e->claim.owned, &e->claim.lanes_op, &e->lease.tick,
+        &e->lease.other, &e->lease.release, &e->lease.mark,  &e->lease.retain,
     };
 
     for (size_t i = 0; i < ARRAY_LEN(ops); i++)
