@@ -9,7 +9,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { SLOTS_FIRST = 8, ELSEWHERE_ROWS = 64 };
+enum { SLOTS_FIRST = 2, ELSEWHERE_ROWS = 64 };
 
 void journal_init(struct journal *j, struct arena *a, uint32_t rows_max)
 {
