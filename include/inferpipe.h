@@ -239,11 +239,15 @@ IFP_API int ifp_set_state(ifp_run *run, const ifp_json *state) IFP_MUSTCHECK;
  */
 IFP_API bool ifp_patched(ifp_run *run, const char *id);
 
-/* ---- Children: other executions that a workflow starts and waits for ----------------------------
+/* ---- Composition: parallel steps and children ---------------------------------------------------
  *
- * Starting does not suspend: ifp_spawn_child gives a future at once, and the child begins when the
- * pass is committed.  Waiting suspends until what is waited for has ended; it costs one pass of the
- * function, however many children there are.
+ * Starting does not suspend: ifp_spawn and ifp_spawn_child give a future at once, and the work
+ * begins when the function waits for something.  Waiting suspends until what is waited for has
+ * ended; it costs one pass of the function, however many they are.
+ *
+ * Parallel steps run on the threads of this worker beside each other, and beside what the function
+ * does meanwhile; those that have not ended when the function returns are left.  While one is under
+ * way ifp_receive looks for its message only when it has ended.
  *
  * A child is an execution like any other: it has an id and a journal of its own, may run on another
  * worker, can be looked at, canceled and retried.  When its parent ends it is canceled, unless its
@@ -255,6 +259,12 @@ typedef struct ifp_future {
 } ifp_future;
 
 enum ifp_parent_end { IFP_CHILD_CANCEL = 0, IFP_CHILD_LEAVE };
+
+/* Starts a step and goes on: what ifp_step does, but for the wait. */
+IFP_API int ifp_spawn(ifp_run *run, const char *name, ifp_step_fn *fn, const ifp_json *input,
+                      ifp_future *ret_future) IFP_MUSTCHECK;
+IFP_API int ifp_spawn_with(ifp_run *run, const char *name, ifp_step_fn *fn, const ifp_json *input,
+                           ifp_future *ret_future, const ifp_step_options *options) IFP_MUSTCHECK;
 
 /* Zero means the default. */
 typedef struct ifp_child_options {

@@ -52,19 +52,22 @@ end
 $$;
 
 -- Takes the failure that ended the execution out of its journal: that of the last call, and those
--- of parallel steps and children that nobody can have acted upon, because nothing was recorded
--- after them but parallel steps and children that had begun before.
+-- of parallel steps and children that the workflow has not acted upon.  When it learns of such a
+-- failure this is recorded (a failed await), and so is what it does then; so a failure is
+-- forgotten when nothing but more of their kind was recorded after it.
 create function inferpipe.forget_failure(p_exec int8)
 returns void language plpgsql volatile
 as $$
 declare
   c_sleep constant int2 := 2;
+  c_child constant int2 := 4;
   c_parallel constant int2 := 7;
   c_intent constant int2 := 9;
   c_child_end constant int2 := 10;
   c_await constant int2 := 15;
+  c_timed_out constant int2 := 2;
   v_last record;
-  v_failed int4[];
+  v_acted int4;
 begin
   select t.seq, t.kind, t.status into v_last
   from inferpipe._inferpipe_steps t
@@ -72,34 +75,27 @@ begin
   order by t.seq desc, t.kind desc
   limit 1;
   if v_last.status <> 0 then
-    v_failed := array[v_last.seq];
-  end if;
-  select v_failed || array_agg(t.seq) into v_failed
-  from inferpipe._inferpipe_steps t
-  where t.exec_id = p_exec and t.kind in (c_parallel, c_child_end) and t.status <> 0
-    and not inferpipe.failure_was_seen(p_exec, t.seq, t.done_at);
-
-  delete from inferpipe._inferpipe_attempts a
-  where a.exec_id = p_exec and a.seq = any (v_failed);
-  delete from inferpipe._inferpipe_steps t
-  where t.exec_id = p_exec and t.seq = any (v_failed)
-    and (t.status <> 0 or t.kind = c_intent);
-  if v_last.kind = c_await and v_last.status <> 0 then -- its time begins anew
+    delete from inferpipe._inferpipe_attempts a where a.exec_id = p_exec and a.seq = v_last.seq;
     delete from inferpipe._inferpipe_steps t
-    where t.exec_id = p_exec and t.seq = v_last.seq - 1 and t.kind = c_sleep;
+    where t.exec_id = p_exec and t.seq = v_last.seq and (t.status <> 0 or t.kind = c_intent);
+    if v_last.kind = c_await and v_last.status = c_timed_out then -- its time begins anew
+      delete from inferpipe._inferpipe_steps t
+      where t.exec_id = p_exec and t.seq = v_last.seq - 1 and t.kind = c_sleep;
+    end if;
   end if;
-end
-$$;
 
--- True when a later call was recorded, or began, after this one had failed.
-create function inferpipe.failure_was_seen(p_exec int8, p_seq int4, p_failed_at timestamptz)
-returns bool language sql stable
-as $$
-  select exists (
-    select from inferpipe._inferpipe_steps t
-    where t.exec_id = p_exec and t.seq > p_seq and t.kind <> 10
-      and (t.kind not in (4, 7)
-        or t.done_at - coalesce(t.took_us, 0) * interval '1 microsecond' >= p_failed_at))
+  select coalesce(max(t.seq), 0) into v_acted
+  from inferpipe._inferpipe_steps t
+  where t.exec_id = p_exec and t.kind not in (c_child, c_parallel, c_intent, c_child_end)
+    and not (t.kind = c_await and t.status = 0) and not (t.kind = c_sleep and t.name = 'await');
+  delete from inferpipe._inferpipe_attempts a
+  using inferpipe._inferpipe_steps t
+  where t.exec_id = p_exec and t.seq > v_acted and t.kind = c_parallel and t.status <> 0
+    and a.exec_id = p_exec and a.step_key = t.step_key;
+  delete from inferpipe._inferpipe_steps t
+  where t.exec_id = p_exec and t.seq > v_acted and t.kind in (c_parallel, c_child_end)
+    and t.status <> 0;
+end
 $$;
 
 -- Brings the journal of a retried parent and its children together again: a child that failed, or

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/log.h"
+#include "engine/branch.h"
 #include "engine/internal.h"
 
 #include <assert.h>
@@ -95,6 +96,16 @@ static void fill_await(struct ifp_run *run, struct flush_run *f)
     f->wake_ms = a->wake_us != 0 ? -1 : a->wait_ms;
 }
 
+/* Parallel steps are under way, or what they have ended by now is enough to go on. */
+static bool stays(const struct ifp_run *run)
+{
+    const struct action *a = &run->action;
+
+    if (a->kind == ACT_END || a->kind == ACT_BACK)
+        return false;
+    return branch_any(run) || (a->kind == ACT_AWAIT && a->left <= 0);
+}
+
 static void fill_action(struct ifp_run *run, struct flush_run *f)
 {
     const struct action *a = &run->action;
@@ -177,12 +188,14 @@ static void fill(struct ifp_run *run, struct flush *flush)
     assert(sm_is(&run->sm, RUN_FLIGHT));
     assert(run->exec_id > 0 && run->fence > 0);
     run->parks = false;
+    run->beside = stays(run);
     if (run->failure.set)
         fill_retry(run, &f);
-    else
+    else if (!run->beside)
         fill_action(run, &f);
     flush_add_run(flush, &f);
     fill_rows(run, flush);
+    branch_fill(run, flush);
     notes_fill(&run->notes, flush);
 }
 

@@ -1,16 +1,19 @@
 /*
- * engine/compose.c - children: executions that a workflow starts, and waits for.
+ * engine/compose.c - children and parallel steps: what a workflow starts, and waits for.
  *
- * A spawn is a journal row like any other, recorded by the call that makes it; the flush that
- * commits the row makes the child (sql/schema/flush_children.sql).  How the child ended comes back
- * as a second row of the same call, written by whoever ended it.
+ * A parallel step has no row until it has ended; until then it is a branch of the run (branch.c).
+ * The start of a child is a journal row like any other, recorded by the call that makes it; the
+ * flush that commits the row makes the child (sql/schema/flush_children.sql).  How the child ended
+ * comes back as a second row of the same call, written by whoever ended it.
  *
  * A wait that finds what it needs in the journal takes no number: it gives the same answer on every
  * replay.  What depends on time is recorded: which of several was first, and that a time was over
- * (a timer, then the decision).  Else the run parks until enough ends have arrived.
+ * (a timer, then the decision); and so is a failure that the function learns of.  Else the run
+ * waits until enough has ended.
  */
 #include "base/jsonscan.h"
 #include "base/value.h"
+#include "engine/branch.h"
 #include "engine/call.h"
 #include "engine/internal.h"
 #include "store/client.h"
@@ -110,14 +113,70 @@ int ifp_spawn_child(ifp_run *run, const char *workflow, const ifp_json *input,
     return 0;
 }
 
+/* The parallel step that was begun at this call by an earlier pass. */
+static struct branch *branch_of(const struct ifp_run *run, int32_t seq)
+{
+    const struct journal_slot *slot = journal_find(&run->journal, seq);
+
+    assert(!slot || slot->row.kind == JOURNAL_NONE || slot->row.kind == JOURNAL_CHILD);
+    return slot ? slot->work : NULL;
+}
+
+int ifp_spawn_with(ifp_run *run, const char *name, ifp_step_fn *fn, const ifp_json *input,
+                   ifp_future *ret_future, const ifp_step_options *options)
+{
+    struct action order = { .kind = ACT_STEP,
+                            .call = { .kind = JOURNAL_PARALLEL, .name = name },
+                            .fn = fn,
+                            .input = input };
+    const struct journal_row *row = NULL;
+    struct branch *b;
+    struct err e;
+    int rc;
+
+    assert(fn && ret_future);
+    if (call_is_over(run))
+        return call_over(run);
+    rc = call_begin(run, &order.call, &row, NULL);
+    if (rc < 0)
+        return rc;
+    ret_future->call = order.call.seq;
+    b = row ? NULL : branch_of(run, order.call.seq);
+    if (row || (b && b->order.call.step_key == order.call.step_key))
+        return 0;
+    if (b)
+        return call_fatal(run, IFP_ENONDETERMINISTIC,
+                          "call %d: expected parallel step \"%s\", found parallel step \"%s\"",
+                          order.call.seq, b->order.call.name, name);
+    if (retry_resolve(options, &run->workflow->step, &order.retry, &e) != 0)
+        return call_fatal(run, e.code, "step \"%s\": %s", name, e.text);
+    order.on_loop = options && (options->flags & IFP_INLINE) != 0;
+    if (branch_add(run, &order, &b) != 0)
+        return call_fatal(run, run->keep.full ? IFP_ETOOLARGE : IFP_ENOMEM,
+                          "call %d: no memory for a parallel step (run-memory)", order.call.seq);
+    return 0;
+}
+
+int ifp_spawn(ifp_run *run, const char *name, ifp_step_fn *fn, const ifp_json *input,
+              ifp_future *ret_future)
+{
+    return ifp_spawn_with(run, name, fn, input, ret_future, NULL);
+}
+
 /* ---- waiting -------------------------------------------------------------------------------- */
+
+/* A child or a parallel step, whatever has become of it. */
+static bool is_work(const struct journal_slot *slot)
+{
+    return slot->work || slot->row.kind == JOURNAL_CHILD || slot->row.kind == JOURNAL_PARALLEL;
+}
 
 static int check_futures(struct ifp_run *run, const ifp_future *futures, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const struct journal_slot *slot = journal_find(&run->journal, futures[i].call);
 
-        if (futures[i].call > run->seq || !slot || slot->row.kind != JOURNAL_CHILD)
+        if (futures[i].call > run->seq || !slot || !is_work(slot))
             return call_fatal(run, IFP_EINVALID, "await: %d is no future of this pass",
                               futures[i].call);
     }
@@ -128,7 +187,7 @@ static int check_futures(struct ifp_run *run, const ifp_future *futures, size_t 
 static int wait_for(struct ifp_run *run, const ifp_future *futures, size_t n, bool any,
                     struct action *action)
 {
-    int32_t left = 0;
+    int32_t left = 0, children = 0;
 
     run->awaits++;
     for (size_t i = 0; i < n; i++) {
@@ -137,13 +196,18 @@ static int wait_for(struct ifp_run *run, const ifp_future *futures, size_t n, bo
         if (slot->awaited == run->awaits || journal_ended(&run->journal, futures[i].call))
             continue; /* named twice, or there */
         slot->awaited = run->awaits;
-        action->end_key = ~slot->row.step_key;
         left++;
+        if (slot->row.kind != JOURNAL_CHILD)
+            continue;
+        children++;
+        action->end_key = ~slot->row.step_key;
     }
     assert(left > 0);
-    if (left > 1)
+    if (children != 1)
         action->end_key = 0;
-    action->ends = (int32_t)run->journal.ends + (any ? 1 : left);
+    if (children > 0)
+        action->ends = (int32_t)run->journal.ends + (any ? 1 : children);
+    action->left = any ? 1 : left;
     action->kind = ACT_AWAIT;
     return call_suspend(run, action);
 }
@@ -240,6 +304,31 @@ static int decide(struct ifp_run *run, const ifp_future *futures, size_t n, int6
                   : decided(run, &journal_find(&run->journal, action.call.seq)->row, n, ret_index);
 }
 
+/* Gives the outcome of what has ended.  That the function learns of a failure is recorded: a retry
+ * by hand can tell which failures it may have acted upon. */
+static int outcome(struct ifp_run *run, const struct journal_row *ended, const ifp_json **ret)
+{
+    const struct journal_row row = *ended, *known = NULL; /* the journal may move */
+    struct journal_call call = { .kind = JOURNAL_AWAIT, .name = "await" };
+    int rc;
+
+    if (row.status == JOURNAL_OK)
+        return call_answer(run, &row, ret);
+    rc = call_begin(run, &call, &known, NULL);
+    if (rc == 0 && !known)
+        rc = call_record(run, &(struct journal_row){ .step_key = call.step_key,
+                                                     .seq = call.seq,
+                                                     .kind = JOURNAL_AWAIT,
+                                                     .status = JOURNAL_FAILED,
+                                                     .attempts = 1,
+                                                     .name = call.name,
+                                                     .error_code = row.error_code,
+                                                     .error = row.error,
+                                                     .sleep_ms = -1,
+                                                     .pending = true });
+    return rc < 0 ? rc : call_answer(run, &row, ret);
+}
+
 int ifp_await_any(ifp_run *run, const ifp_future *futures, size_t n, size_t *ret_index)
 {
     int rc;
@@ -274,7 +363,7 @@ int ifp_await_all(ifp_run *run, const ifp_future *futures, size_t n)
         const struct journal_row *row = journal_ended(&run->journal, futures[i].call);
 
         if (row->status != JOURNAL_OK)
-            return call_answer(run, row, &none);
+            return outcome(run, row, &none);
     }
     return 0;
 }
@@ -293,7 +382,7 @@ int ifp_future_result(ifp_run *run, ifp_future future, const ifp_json **ret_outp
         return rc;
     row = journal_ended(&run->journal, future.call);
     action.call.seq = run->seq;
-    return row ? call_answer(run, row, ret_output) : wait_for(run, &future, 1, false, &action);
+    return row ? outcome(run, row, ret_output) : wait_for(run, &future, 1, false, &action);
 }
 
 int ifp_await(ifp_run *run, ifp_future future, const char *timeout, const ifp_json **ret_output)

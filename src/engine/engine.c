@@ -207,6 +207,10 @@ static void on_drain_timer(void *ctx)
     LIST_EACH(it, &e->idle) {
         struct ifp_run *run = CONTAINER_OF(it, struct ifp_run, link);
 
+        if (sm_is(&run->sm, RUN_BRANCHES)) {
+            run_give_back(run);
+            continue;
+        }
         if (!sm_is(&run->sm, RUN_STEP))
             continue;
         assert(run->job && run->action.kind == ACT_STEP);

@@ -12,6 +12,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/branch.h"
 #include "engine/internal.h"
 
 #include <assert.h>
@@ -234,17 +235,25 @@ static void settle(struct ifp_step_ctx *job)
     assert(job->rc <= 0 && (job->rc == 0 || job->code[0] != '\0'));
 }
 
+static bool is_under_way(const struct ifp_step_ctx *job)
+{
+    return job->run && (job->branch ? job->branch->job == job : job->run->job == job);
+}
+
 static void on_done(struct work *w)
 {
     struct ifp_step_ctx *job = CONTAINER_OF(w, struct ifp_step_ctx, work);
 
-    assert(!job->run || job->run->job == job);
+    assert(!job->run || is_under_way(job));
     assert(!job->committed || job->rc == 0);
     assert(!(job->committed && (job->unknown || job->lost)));
     release_slot(job);
     if (!job->skipped)
         settle(job);
-    if (job->run) {
+    if (job->run && job->branch) {
+        if (!branch_done(job->branch, job))
+            return;
+    } else if (job->run) {
         job_notes_take(job);
         run_attempt_done(job->run, job);
     }
@@ -253,9 +262,14 @@ static void on_done(struct work *w)
 
 /* ---- starting and stopping ------------------------------------------------------------------ */
 
-static struct ifp_step_ctx *create(struct ifp_run *run)
+static const struct action *order_of(const struct ifp_run *run, const struct branch *branch)
 {
-    const struct action *a = &run->action;
+    return branch ? &branch->order : &run->action;
+}
+
+static struct ifp_step_ctx *create(struct ifp_run *run, struct branch *branch)
+{
+    const struct action *a = order_of(run, branch);
     struct ifp_step_ctx *job = mem_zalloc(sizeof(*job));
 
     assert((a->fn != NULL) != (a->tx_fn != NULL));
@@ -263,6 +277,7 @@ static struct ifp_step_ctx *create(struct ifp_run *run)
         return NULL;
     job->engine = run->engine;
     job->run = run;
+    job->branch = branch;
     job->work = (struct work){ .run = on_run, .done = on_done };
     list_init(&job->work.link);
     list_init(&job->link);
@@ -287,7 +302,7 @@ static struct ifp_step_ctx *create(struct ifp_run *run)
 static bool prepare_tx(struct ifp_step_ctx *job)
 {
     const struct ifp_run *run = job->run;
-    const struct journal_call *call = &run->action.call;
+    const struct journal_call *call = &order_of(run, job->branch)->call;
 
     assert(run->fence > 0 && call->seq >= 1 && job->attempt >= 1);
     job->tx = (struct txstep){
@@ -307,7 +322,7 @@ static void launch(struct ifp_step_ctx *job)
 {
     struct jobs *j = &job->engine->jobs;
 
-    assert(job->run && job->run->job == job);
+    assert(is_under_way(job));
     if (!job->tx_fn) {
         start_work(job);
     } else if (list_empty(&j->free)) {
@@ -318,29 +333,34 @@ static void launch(struct ifp_step_ctx *job)
     }
 }
 
-int job_start(struct ifp_run *run)
+int job_start(struct ifp_run *run, struct branch *branch)
 {
-    struct journal_slot *slot = journal_slot(&run->journal, run->action.call.seq);
-    struct ifp_step_ctx *job = create(run);
+    const struct action *a = order_of(run, branch);
+    struct journal_slot *slot = journal_slot(&run->journal, a->call.seq);
+    struct timer *timer = branch ? &branch->timer : &run->timer;
+    struct ifp_step_ctx *job = create(run, branch);
 
-    assert(run->action.kind == ACT_STEP && run->journal.pending == 0);
-    assert(!run->job && !run->failure.set && !timer_armed(&run->timer));
-    assert(!run->action.on_loop || !run->action.tx_fn);
+    assert(a->kind == ACT_STEP && (branch || run->journal.pending == 0));
+    assert(!run->job && !run->failure.set && !timer_armed(timer));
+    assert(!a->on_loop || !a->tx_fn);
     if (!job)
         return IFP_ENOMEM;
     /* The column ends there; who tries without end goes on with that number. */
     job->attempt = slot ? MIN(slot->attempts + 1, INT16_MAX) : 1;
-    job->input = value_copy(&job->arena, value_slice(run->action.input));
+    job->input = value_copy(&job->arena, value_slice(a->input));
     if (!slot || !job->input || !prepare_tx(job) ||
-        (job->timeout_ms != 0 && !job->tx_fn &&
-         timer_start(&run->timer, job->timeout_ms * 1000) != 0)) {
+        (job->timeout_ms != 0 && !job->tx_fn && timer_start(timer, job->timeout_ms * 1000) != 0)) {
         destroy(job);
         return IFP_ENOMEM;
     }
     list_push(&run->engine->jobs.live, &job->link);
-    run->job = job;
-    run_move(run, RUN_STEP);
-    if (run->action.on_loop) {
+    if (branch) {
+        branch->job = job;
+    } else {
+        run->job = job;
+        run_move(run, RUN_STEP);
+    }
+    if (a->on_loop) {
         on_run(&job->work);
         on_done(&job->work);
     } else {
@@ -362,29 +382,33 @@ static bool take_back(struct ifp_step_ctx *job)
 
 void job_detach(struct ifp_step_ctx *job)
 {
-    assert(job->run && job->run->job == job);
+    assert(is_under_way(job));
     atomic_store(&job->canceled, true);
     job_notes_take(job);
     job->run = NULL;
-    if (take_back(job)) {
+    if (job->finished) {
+        destroy(job);
+    } else if (take_back(job)) {
         release_slot(job);
         destroy(job);
     }
 }
 
-void job_cancel(struct ifp_step_ctx *job)
+bool job_cancel(struct ifp_step_ctx *job)
 {
-    struct ifp_run *run = job->run;
-
-    assert(sm_is(&run->sm, RUN_STEP) && run->job == job);
+    assert(is_under_way(job));
     atomic_store(&job->canceled, true);
-    if (!take_back(job))
-        return;
-    timer_stop(&run->timer);
-    run->job = NULL;
+    if (job->finished || !take_back(job))
+        return false;
     release_slot(job);
     destroy(job);
-    run_move(run, RUN_READY);
+    return true;
+}
+
+void job_free(struct ifp_step_ctx *job)
+{
+    assert(job->finished && job->branch);
+    destroy(job);
 }
 
 /* ---- what a step may call ------------------------------------------------------------------- */

@@ -37,6 +37,7 @@ struct ifp_step_ctx {
     struct list link, wait_link;
     struct engine *engine; /* borrowed */
     struct ifp_run *run;   /* borrowed; NULL once detached */
+    struct branch *branch; /* borrowed; NULL: the run's one step */
     struct tx_slot *slot;  /* borrowed; while a transactional attempt runs */
     struct arena arena;
     ifp_step_fn *fn;
@@ -57,6 +58,7 @@ struct ifp_step_ctx {
     bool committed; /* transactional: the row is in the journal */
     bool unknown;   /* transactional: only the journal knows */
     bool lost;      /* transactional: the execution is another worker's now */
+    bool finished;  /* of a branch: it waits for the answer of a commit */
     bool skipped;   /* its turn came when the lease had gone stale: nothing ran */
     bool final;
     char code[64];
@@ -67,11 +69,14 @@ struct ifp_step_ctx {
 int job_open(struct engine *e, struct err *err) MUSTCHECK;
 /* Abandons what still runs user code; false: such threads are left and may look at the engine. */
 bool job_close(struct engine *e) MUSTCHECK;
-/* Starts the attempt that run->action asks for; IFP_ENOMEM starts nothing. */
-int job_start(struct ifp_run *run) MUSTCHECK;
+/* Starts the attempt that the branch (or, NULL, run->action) asks for; IFP_ENOMEM starts nothing.
+ * A step on the loop has ended when this returns. */
+int job_start(struct ifp_run *run, struct branch *branch) MUSTCHECK;
 /* Cuts it from its run: it is told to stop and its result will be dropped. */
 void job_detach(struct ifp_step_ctx *job);
-/* Tells it to stop; its result still counts. */
-void job_cancel(struct ifp_step_ctx *job);
+/* Tells it to stop; its result still counts.  True: it had not begun, and is freed. */
+bool job_cancel(struct ifp_step_ctx *job) MUSTCHECK;
+/* Frees a finished job of a branch. */
+void job_free(struct ifp_step_ctx *job);
 
 #endif

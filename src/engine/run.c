@@ -12,7 +12,9 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/branch.h"
 #include "engine/internal.h"
+#include "engine/outcome.h"
 #include "engine/replay.h"
 
 #include <assert.h>
@@ -20,18 +22,20 @@
 #include <string.h>
 
 #define SECOND_US INT64_C(1000000)
-enum { MEMORY_PAUSE_US = 100 * 1000, ERROR_MAX_BYTES = 4096 };
+enum { MEMORY_PAUSE_US = 100 * 1000 };
 
 static const struct sm_state run_states[RUN_STATES] = {
     [RUN_LOADING] = { "loading", SM_TO(RUN_READY) | SM_TO(RUN_DIRTY) | SM_TO(RUN_GONE) },
-    [RUN_READY] = { "ready", SM_TO(RUN_STEP) | SM_TO(RUN_PAUSED) | SM_TO(RUN_HELD) |
-                                 SM_TO(RUN_DIRTY) | SM_TO(RUN_GONE) },
+    [RUN_READY] = { "ready", SM_TO(RUN_STEP) | SM_TO(RUN_BRANCHES) | SM_TO(RUN_PAUSED) |
+                                 SM_TO(RUN_HELD) | SM_TO(RUN_DIRTY) | SM_TO(RUN_GONE) },
     [RUN_STEP] = { "step", SM_TO(RUN_READY) | SM_TO(RUN_DIRTY) | SM_TO(RUN_GONE) },
+    [RUN_BRANCHES] = { "branches",
+                       SM_TO(RUN_READY) | SM_TO(RUN_PAUSED) | SM_TO(RUN_DIRTY) | SM_TO(RUN_GONE) },
     [RUN_PAUSED] = { "paused", SM_TO(RUN_READY) | SM_TO(RUN_GONE) },
     [RUN_HELD] = { "held", SM_TO(RUN_READY) | SM_TO(RUN_GONE) },
     [RUN_DIRTY] = { "dirty", SM_TO(RUN_FLIGHT) | SM_TO(RUN_GONE) },
-    [RUN_FLIGHT] = { "flight", SM_TO(RUN_READY) | SM_TO(RUN_STEP) | SM_TO(RUN_PAUSED) |
-                                   SM_TO(RUN_DIRTY) | SM_TO(RUN_GONE) },
+    [RUN_FLIGHT] = { "flight", SM_TO(RUN_READY) | SM_TO(RUN_STEP) | SM_TO(RUN_BRANCHES) |
+                                   SM_TO(RUN_PAUSED) | SM_TO(RUN_DIRTY) | SM_TO(RUN_GONE) },
     [RUN_GONE] = { "gone", 0 },
 };
 
@@ -58,6 +62,7 @@ void run_move(struct ifp_run *run, enum run_state to)
         break;
     case RUN_LOADING:
     case RUN_STEP:
+    case RUN_BRANCHES:
     case RUN_PAUSED:
     case RUN_HELD:
         list_push(&e->idle, &run->link);
@@ -89,6 +94,7 @@ void run_drop(struct ifp_run *run)
     if (run->job)
         job_detach(run->job);
     run->job = NULL;
+    branch_drop(run);
     timer_stop(&run->timer);
     timer_stop(&run->deadline);
     run_move(run, RUN_GONE);
@@ -120,6 +126,7 @@ static struct ifp_run *create(struct engine *e, const struct store_claimed *row)
     run->load_after = INT64_MIN;
     ids_execution_format(row->exec_id, run->id);
     list_init(&run->link);
+    list_init(&run->branches);
     notes_init(&run->notes);
     arena_init(&run->keep, (size_t)engine_limit(e, CONFIG_RUN_MEMORY));
     arena_init(&run->pass, (size_t)engine_limit(e, CONFIG_RUN_MEMORY));
@@ -217,6 +224,7 @@ static void commit(struct ifp_run *run)
 static void end(struct ifp_run *run, enum flush_status status, int error, const char *text)
 {
     assert(status != FLUSH_COMPLETED && error < 0);
+    branch_drop(run);
     run->action = (struct action){
         .kind = ACT_END, .status = status, .error_code = ifp_error_name(error), .error = text
     };
@@ -227,6 +235,8 @@ static void end(struct ifp_run *run, enum flush_status status, int error, const 
 void run_fail(struct ifp_run *run, const char *code, const char *text)
 {
     assert(code && text && !run->job);
+    branch_drop(run);
+    timer_stop(&run->timer);
     run->failure.set = false;
     run->action = (struct action){
         .kind = ACT_END, .status = FLUSH_FAILED, .error_code = code, .error = text
@@ -238,6 +248,8 @@ void run_fail(struct ifp_run *run, const char *code, const char *text)
 void run_give_back(struct ifp_run *run)
 {
     assert(!run->job && !run->failure.set);
+    branch_drop(run);
+    timer_stop(&run->timer);
     run->action = (struct action){ .kind = ACT_BACK };
     commit(run);
 }
@@ -274,7 +286,7 @@ static void start_attempt(struct ifp_run *run)
         commit(run);
     } else if (engine_draining(run->engine)) {
         run_give_back(run);
-    } else if (!slot || job_start(run) != 0) {
+    } else if (!slot || job_start(run, NULL) != 0) {
         LOG_WARN("no memory for a step, trying again", LOG_STR("execution", run->id));
         pause_for(run, MEMORY_PAUSE_US);
     }
@@ -286,7 +298,7 @@ static bool has_news(const struct ifp_run *run)
     return run->journal.pending > 0 || notes_any(&run->notes);
 }
 
-static void act(struct ifp_run *run)
+void run_act(struct ifp_run *run)
 {
     int64_t left;
 
@@ -308,8 +320,11 @@ static void act(struct ifp_run *run)
     case ACT_RECEIVE:
     case ACT_AWAIT:
     case ACT_COMMIT:
+        commit(run);
+        break;
     case ACT_END:
     case ACT_BACK:
+        branch_drop(run);
         commit(run);
         break;
     case ACT_AGAIN:
@@ -325,11 +340,23 @@ static void act(struct ifp_run *run)
     }
 }
 
+static void act(struct ifp_run *run)
+{
+    enum action_kind kind = run->action.kind;
+
+    if (branch_any(run) && kind != ACT_END && kind != ACT_BACK && kind != ACT_AGAIN)
+        branch_act(run);
+    else
+        run_act(run);
+}
+
 void run_pass(struct ifp_run *run)
 {
     struct engine *e = run->engine;
 
     assert(sm_is(&run->sm, RUN_READY) && !run->job && !run->failure.set);
+    if (branch_give_up(run))
+        return;
     if (run->alone && !e->alone)
         e->alone = run; /* the one that was alone when it came has left */
     assert(!e->alone || e->alone->alone);
@@ -369,28 +396,21 @@ static void attempt_failed(struct ifp_run *run, int attempt, const char *code, c
                            bool final)
 {
     const struct journal_call *call = &run->action.call;
-    uint64_t random = ids_derive(run->seed, (uint64_t)call->step_key, (uint64_t)attempt);
     int64_t delay_ms = 0;
 
     assert(sm_is(&run->sm, RUN_STEP) && run->action.kind == ACT_STEP);
     assert(attempt >= 1 && !run->job && !run->failure.set);
-    code = jsonscan_clean(&run->keep, code, sizeof(((struct ifp_step_ctx *)0)->code) - 1);
-    text = jsonscan_clean(&run->keep, text, ERROR_MAX_BYTES);
-    if (!code || !text) {
+    if (!outcome_clean(run, &code, &text)) {
         run_give_back(run);
         return;
     }
-    if (final || !retry_next(&run->action.retry, attempt, random, &delay_ms)) {
-        record(run, &(struct journal_row){ .step_key = call->step_key,
-                                           .seq = call->seq,
-                                           .kind = call->kind,
-                                           .status = JOURNAL_FAILED,
-                                           .attempts = attempt,
-                                           .name = call->name,
-                                           .error_code = code,
-                                           .error = text,
-                                           .sleep_ms = -1,
-                                           .pending = true });
+    if (final || !outcome_retries(run, &run->action, attempt, &delay_ms)) {
+        struct journal_row row = outcome_row(call, attempt);
+
+        row.status = JOURNAL_FAILED;
+        row.error_code = code;
+        row.error = text;
+        record(run, &row);
         return;
     }
     run->failure = (struct failed_attempt){ .set = true,
@@ -405,19 +425,14 @@ static void attempt_failed(struct ifp_run *run, int attempt, const char *code, c
 
 static void attempt_worked(struct ifp_run *run, const struct ifp_step_ctx *job)
 {
-    const struct journal_call *call = &run->action.call;
+    struct journal_row row = outcome_row(&run->action.call, job->attempt);
 
     assert(job->rc == 0 && job->attempt >= 1);
     assert(!job->committed || job->tx_fn);
-    record(run, &(struct journal_row){ .step_key = call->step_key,
-                                       .seq = call->seq,
-                                       .kind = call->kind,
-                                       .attempts = job->attempt,
-                                       .name = call->name,
-                                       .result = value_slice(job->output),
-                                       .took_us = job->took_us,
-                                       .sleep_ms = -1,
-                                       .pending = !job->committed });
+    row.result = value_slice(job->output);
+    row.took_us = job->took_us;
+    row.pending = !job->committed;
+    record(run, &row);
 }
 
 void run_attempt_done(struct ifp_run *run, struct ifp_step_ctx *job)
@@ -488,6 +503,23 @@ static void retry_later(struct ifp_run *run)
     pause_for(run, delay_us);
 }
 
+/* The time of a sleep, or of the timer of a wait, is known with its first commit. */
+static void kept_beside(struct ifp_run *run, const struct flush_answer *answer)
+{
+    struct action *a = &run->action;
+    bool timed = a->kind == ACT_SLEEP || (a->kind == ACT_AWAIT && a->wait_ms >= 0);
+
+    assert(!run->failure.set && !run->parks);
+    if (timed && a->wake_us == 0 && answer->wake_us != 0) {
+        struct journal_slot *slot =
+            journal_find(&run->journal, a->kind == ACT_SLEEP ? a->call.seq : a->call.seq - 1);
+
+        assert(slot && slot->row.kind == JOURNAL_SLEEP);
+        slot->row.wake_us = a->wake_us = answer->wake_us;
+    }
+    branch_act(run);
+}
+
 void run_committed(struct ifp_run *run, const struct flush_answer *answer)
 {
     enum action_kind kind = run->action.kind;
@@ -501,7 +533,10 @@ void run_committed(struct ifp_run *run, const struct flush_answer *answer)
     run->suspect = 0;
     run->spawned = 0;
     run->canceled |= (answer->flags & STORE_FLAG_CANCEL) != 0;
-    if (run->parks || kind == ACT_END || kind == ACT_BACK) {
+    branch_committed(run);
+    if (run->beside) {
+        kept_beside(run, answer);
+    } else if (run->parks || kind == ACT_END || kind == ACT_BACK) {
         if (run->parks)
             claim_expect(run->engine, answer->wake_us);
         run_drop(run);
@@ -523,6 +558,10 @@ void run_committed(struct ifp_run *run, const struct flush_answer *answer)
 
 void run_wake(struct ifp_run *run)
 {
+    if (sm_is(&run->sm, RUN_BRANCHES)) {
+        branch_wake(run);
+        return;
+    }
     if (!sm_is(&run->sm, RUN_PAUSED) && !sm_is(&run->sm, RUN_HELD))
         return;
     assert(!run->job && !run->failure.set);
@@ -534,10 +573,14 @@ void run_cancel(struct ifp_run *run)
 {
     assert(!sm_is(&run->sm, RUN_GONE));
     run->canceled = true;
-    if (sm_is(&run->sm, RUN_STEP))
-        job_cancel(run->job);
-    else
+    branch_cancel(run);
+    if (!sm_is(&run->sm, RUN_STEP)) {
         run_wake(run);
+    } else if (job_cancel(run->job)) {
+        timer_stop(&run->timer);
+        run->job = NULL;
+        run_move(run, RUN_READY);
+    }
 }
 
 static void on_deadline(void *ctx)
@@ -561,7 +604,8 @@ static void on_timer(void *ctx)
     struct ifp_run *run = ctx;
     int attempt;
 
-    assert(sm_is(&run->sm, RUN_STEP) || sm_is(&run->sm, RUN_PAUSED));
+    assert(sm_is(&run->sm, RUN_STEP) || sm_is(&run->sm, RUN_PAUSED) ||
+           sm_is(&run->sm, RUN_BRANCHES));
     if (!sm_is(&run->sm, RUN_STEP)) {
         run_wake(run);
         return;

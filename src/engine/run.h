@@ -12,7 +12,7 @@
  * write (sleep, receive, end), and before it where the action is a step: so a step never starts
  * before everything that it may have seen is durable.
  *
- * A run is in exactly one list (or its batch's), and changes state only through run_move.
+ * A run is in exactly one list (or its batch's), and moves only by run_move.
  */
 #ifndef ENGINE_RUN_H
 #define ENGINE_RUN_H
@@ -28,13 +28,14 @@
 #include "store/store.h"
 
 enum run_state {
-    RUN_LOADING, /* its journal is being read */
-    RUN_READY,   /* waits for its next pass */
-    RUN_STEP,    /* an attempt is under way */
-    RUN_PAUSED,  /* a short sleep or backoff, in memory */
-    RUN_HELD,    /* must run alone and waits for the others to leave */
-    RUN_DIRTY,   /* has something to commit */
-    RUN_FLIGHT,  /* is being committed */
+    RUN_LOADING,  /* its journal is being read */
+    RUN_READY,    /* waits for its next pass */
+    RUN_STEP,     /* an attempt is under way */
+    RUN_BRANCHES, /* attempts of parallel steps are, or wait for their next time */
+    RUN_PAUSED,   /* a short sleep or backoff, in memory */
+    RUN_HELD,     /* must run alone and waits for the others to leave */
+    RUN_DIRTY,    /* has something to commit */
+    RUN_FLIGHT,   /* is being committed */
     RUN_GONE,
     RUN_STATES
 };
@@ -62,7 +63,8 @@ struct action { /* texts: in the pass arena or static */
     int64_t wait_ms;                /* SLEEP or AWAIT that is new, RECEIVE */
     int64_t wake_us;                /* SLEEP that is recorded; 0: new.  AWAIT; 0: none, or new */
     int64_t end_key;                /* AWAIT: the one end row it needs; 0: `ends` */
-    int32_t ends;                   /* AWAIT: how many end rows the journal must have */
+    int32_t ends;                   /* AWAIT: how many end rows the journal must have; 0: any */
+    int32_t left;                   /* AWAIT: how much of what it names must still end */
     int64_t intent_key;             /* RECEIVE */
     enum flush_status status;       /* END */
     struct slice output;            /* END */
@@ -106,6 +108,11 @@ struct ifp_run {
     struct action action;
     struct failed_attempt failure;
     struct notes notes;
+    struct list branches;  /* struct branch: parallel steps that have not ended (branch.h) */
+    uint32_t awaits;       /* numbers the waits */
+    int spawned;           /* children started since the last commit */
+    int unkept;            /* the outcome of one could not be kept: why */
+    bool settling, beside; /* branches are being started; the commit in flight keeps the run */
     int suspect; /* it may be what made a batch fail: at most so many go together; 0: no */
     bool parks;  /* the commit in flight parks it: it leaves this process */
     int locked;  /* how often in a row another transaction held its row */
@@ -116,8 +123,6 @@ struct ifp_run {
     struct names *names;
     struct patch *patches; /* in pass: the answers of ifp_patched */
     ifp_error_info error;
-    uint32_t awaits; /* waits there were in this process: numbers them */
-    int spawned;     /* children started since the last commit */
 };
 
 struct engine;
@@ -126,8 +131,7 @@ struct engine;
  * execution with an older fence is dropped; with the same fence the row is ignored. */
 int run_adopt(struct engine *e, const struct store_claimed *row, struct ifp_run **ret) MUSTCHECK;
 void run_move(struct ifp_run *run, enum run_state to);
-/* One pass and what follows from it. */
-void run_pass(struct ifp_run *run);
+void run_pass(struct ifp_run *run); /* one pass and what follows from it */
 /* What follows when the commit of the present action was acknowledged. */
 void run_committed(struct ifp_run *run, const struct flush_answer *answer);
 /* The attempt under way has ended: replies to job.c. */
@@ -137,6 +141,7 @@ void run_fail(struct ifp_run *run, const char *code, const char *text);
 void run_cancel(struct ifp_run *run);
 /* Leaves a wait in memory early, for a pass that looks at the marks; else does nothing. */
 void run_wake(struct ifp_run *run);
+void run_act(struct ifp_run *run); /* carries out the pass's action; there are no branches */
 /* Forgets the run: it is not ours any more.  A step under way is told and left to itself. */
 void run_drop(struct ifp_run *run);
 /* Nothing but a hand-back is left to do for it. */
