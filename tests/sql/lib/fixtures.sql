@@ -126,3 +126,56 @@ as $$
 $$;
 
 grant execute on all functions in schema inferpipe_test to public;
+
+-- A flush of one execution that starts children of workflow "order" under these names, and makes a
+-- move; p_need and p_wait: of a wait for children.
+create function inferpipe_test.spawn(
+  p_exec int8, p_fence int4, p_names text[], p_move int4 default 0, p_need int4 default 0,
+  p_wait text default null, p_workflow text default 'order', p_flags int4 default 0,
+  p_large text default null, p_wake_ms int8 default null)
+returns table (
+  exec_id int8, verdict int2, flags int2, wake_at timestamptz, got int2, payload bytea)
+language sql
+as $$
+  select f.* from (
+    select array_agg(p_exec) as execs, array_agg(inferpipe.name_key(n)) as keys,
+      array_agg(i::int4) as seqs, array_agg(n) as names, array_agg(p_workflow) as workflows,
+      array_agg(null::text) as texts, array_agg(null::int2) as prios, array_agg(0::int8) as delays,
+      array_agg(null::int8) as deadlines, array_agg(p_flags::int2) as flags,
+      array_agg((p_large is not null)::int4::int2) as codecs,
+      array_agg(coalesce(sha256(convert_to(p_large, 'UTF8')), '1'::bytea)) as inputs,
+      array_agg(convert_to(p_large, 'UTF8')) as larges
+    from unnest(p_names) with ordinality u(n, i)) a
+  cross join lateral inferpipe.flush(
+    p_worker => 99, p_exec => array[p_exec], p_fence => array[p_fence],
+    p_move => array[p_move::int2], p_state => array[0::int2], p_status => array[1::int2],
+    p_wake_at => array[null::timestamptz], p_wake_ms => array[p_wake_ms],
+    p_codec => array[0::int2], p_output => array[null::bytea], p_error_code => array[null::text],
+    p_error => array[null::text],
+    p_wait_key => array[case when p_wait is null then 0 else ~inferpipe.name_key(p_wait) end],
+    p_wait_intent => array[0::int8], p_wait_seq => array[p_need], p_wait_name => array[null::text],
+    p_wait_ms => array[null::int8],
+    r_exec => '{}', r_key => '{}', r_seq => '{}', r_kind => '{}', r_status => '{}',
+    r_attempts => '{}', r_name => '{}', r_codec => '{}', r_result => '{}', r_error_code => '{}',
+    r_error => '{}', r_took_us => '{}', r_wake_ms => '{}',
+    a_exec => '{}', a_key => '{}', a_seq => '{}', a_attempt => '{}', a_error_code => '{}',
+    a_error => '{}', a_next_ms => '{}', l_exec => '{}', l_hash => '{}', l_data => '{}',
+    c_exec => coalesce(a.execs, '{}'), c_key => coalesce(a.keys, '{}'),
+    c_seq => coalesce(a.seqs, '{}'), c_name => coalesce(a.names, '{}'),
+    c_workflow => coalesce(a.workflows, '{}'), c_version => coalesce(a.texts, '{}'),
+    c_queue => coalesce(a.texts, '{}'), c_queue_key => coalesce(a.texts, '{}'),
+    c_prio => coalesce(a.prios, '{}'), c_delay_ms => coalesce(a.delays, '{}'),
+    c_deadline_ms => coalesce(a.deadlines, '{}'), c_flags => coalesce(a.flags, '{}'),
+    c_codec => coalesce(a.codecs, '{}'), c_input => coalesce(a.inputs, '{}'),
+    c_large => coalesce(a.larges, '{}'), c_metadata => coalesce(a.texts, '{}')) f
+$$;
+
+-- The children of an execution, in the order of their starts.
+create function inferpipe_test.child(p_parent int8, p_nth int4 default 1)
+returns int8 language sql
+as $$
+  select e.exec_id from inferpipe._inferpipe_executions e
+  where e.parent_id = p_parent order by e.exec_id limit 1 offset p_nth - 1
+$$;
+
+grant execute on all functions in schema inferpipe_test to public;
