@@ -412,6 +412,8 @@ typedef struct ifp_start_options {
     int64_t deadline_ms;  /* from start to end; default the workflow's */
     const char *metadata; /* a JSON object, at most 16 KiB */
     const char *traceparent; /* W3C trace context, stored with the execution */
+    const char *queue_key;   /* what the queue's limits by key count it under, 1 to 255 bytes */
+    int64_t run_at_ms;       /* start at this time, in milliseconds since 1970; not with a delay */
 } ifp_start_options;
 
 #define IFP_ID_SIZE 18 /* "exe_", 13 characters, a zero byte */

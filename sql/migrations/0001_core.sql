@@ -7,6 +7,7 @@ create schema if not exists inferpipe;
 \i ../schema/keys.sql
 \i ../schema/tables_names.sql
 \i ../schema/tables_live.sql
+\i ../schema/tables_queues.sql
 \i ../schema/tables_history.sql
 \i ../schema/history_tables.sql
 \i ../schema/partitions_ensure.sql
@@ -34,12 +35,17 @@ create schema if not exists inferpipe;
 \i ../schema/cron_start.sql
 \i ../schema/cron_fire.sql
 \i ../schema/cron_jobs.sql
+\i ../schema/queue_set.sql
 \i ../schema/workflow_register.sql
 \i ../schema/lanes.sql
 \i ../schema/worker_beat.sql
 \i ../schema/tick.sql
+\i ../schema/queue_sweep.sql
 \i ../schema/claim.sql
 \i ../schema/start_local.sql
+\i ../schema/rates.sql
+\i ../schema/queue_keys.sql
+\i ../schema/claim_limited.sql
 \i ../schema/owned.sql
 \i ../schema/journal.sql
 \i ../schema/flush_journal.sql

@@ -40,7 +40,7 @@ begin
   perform inferpipe.runs_insert(p_workspace, array[p_exec], array[e.lane], array[e.prio],
     array[v_now], array[v_now + (e.deadline - e.created_at)],
     array[case when v_parent then c_flag_parent else 0 end::int2], array[e.parent_id],
-    array[e.queue_key], array[v_fence], array[
+    case when e.queue_key is not null then array[e.queue_key] end, array[v_fence], array[
       exists (select from inferpipe._inferpipe_steps t where t.exec_id = p_exec)
       or exists (select from inferpipe._inferpipe_attempts a where a.exec_id = p_exec)])
   from inferpipe._inferpipe_executions e

@@ -10,6 +10,9 @@
 --
 -- p_version null: the version registered last.  p_queue null: the workflow's.  p_deadline_ms null:
 -- the workflow's; negative: none; it counts from now, also when p_delay_ms lets the start wait.
+-- p_run_at: when it may begin, in place of a delay.  p_queue_key: its key in the limits of the
+-- queue (queue_keys.sql).
+--
 -- p_input_hash not null (the SHA-256 of p_input): the input goes to _inferpipe_payloads.
 --
 -- Failure: IP404 unknown workflow, IP422 key mismatch; nothing is written then.
@@ -17,7 +20,8 @@
 create function inferpipe.execution_start(
   p_workspace int4, p_workflow text, p_version text, p_queue text, p_prio int2, p_delay_ms int8,
   p_deadline_ms int8, p_key text, p_key_ttl_ms int8, p_input bytea, p_input_hash bytea,
-  p_metadata text, p_traceparent text)
+  p_metadata text, p_traceparent text, p_queue_key text default null,
+  p_run_at timestamptz default null)
 returns table (exec_id int8, created bool) language plpgsql volatile rows 1
 as $$
 #variable_conflict use_column
@@ -52,10 +56,11 @@ begin
     v_id := coalesce(v_id, inferpipe.id_new());
     insert into inferpipe._inferpipe_executions (
       exec_id, created_at, deadline, seed, workspace_id, lane, prio, codec, input, metadata,
-      traceparent, idem_key)
+      traceparent, queue_key, idem_key)
     values (v_id, v_now, v_deadline, pg_catalog.uuid_hash_extended(pg_catalog.gen_random_uuid(), 0),
       p_workspace, v_lane, p_prio, case when p_input_hash is null then 0 else 1 end,
-      coalesce(p_input_hash, p_input), p_metadata::jsonb, p_traceparent, v_key)
+      coalesce(p_input_hash, p_input), p_metadata::jsonb, p_traceparent, p_queue_key,
+      v_key)
     on conflict do nothing;
     exit when found;
     v_id := inferpipe.id_new(); -- taken: the clock went back
@@ -67,7 +72,8 @@ begin
     values (v_id, p_input_hash, p_input);
   end if;
   perform inferpipe.runs_insert(p_workspace, array[v_id], array[v_lane], array[p_prio],
-    array[v_now + coalesce(p_delay_ms, 0) * c_millisecond], array[v_deadline], null, null, null);
+    array[coalesce(p_run_at, v_now + coalesce(p_delay_ms, 0) * c_millisecond)], array[v_deadline],
+    null, null, case when p_queue_key is not null then array[p_queue_key] end);
   exec_id := v_id;
   created := true;
   return next;

@@ -26,6 +26,10 @@ grant insert, update, delete on
   inferpipe._inferpipe_orphans,
   inferpipe._inferpipe_steps, inferpipe._inferpipe_attempts, inferpipe._inferpipe_messages
   to inferpipe_worker;
+grant insert, update, delete on
+  inferpipe._inferpipe_queue_state, inferpipe._inferpipe_queue_use, inferpipe._inferpipe_queue_keys,
+  inferpipe._inferpipe_queue_waits, inferpipe._inferpipe_queue_freed
+  to inferpipe_worker;
 grant insert on inferpipe._inferpipe_payloads, inferpipe._inferpipe_worker_workflows
   to inferpipe_worker;
 

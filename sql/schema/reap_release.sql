@@ -34,6 +34,8 @@ begin
     where w.worker_id = any (v_dead) and w.worker_id <> all (coalesce(v_left, '{}'));
     delete from inferpipe._inferpipe_cancels c
     where c.worker_id = any (v_dead) and c.worker_id <> all (coalesce(v_left, '{}'));
+    perform inferpipe.queue_worker_gone(array(
+      select d.id from unnest(v_dead) d(id) where d.id <> all (coalesce(v_left, '{}'))));
   end if;
   return next;
 end

@@ -1,7 +1,8 @@
 -- The one place where executions end: their row in runs becomes a row in results.
 --
 -- The caller holds the locks of these runs, and knows that they may end.  p_fence is kept with the
--- result, so that a retry goes on counting from it.  An id without a run is skipped.
+-- result, so that a retry goes on counting from it.  An id without a run is skipped.  Places of a
+-- queue's key go back.
 --
 -- The parents of these executions are told, and their own children asked to end (child_end.sql):
 -- the caller has locked the parents that live.
@@ -11,11 +12,15 @@ create function inferpipe.run_end(
 returns void language plpgsql volatile
 as $$
 declare
+  c_place constant int2 := 4;
   c_flag_parent constant int2 := 32;
   v_now timestamptz := inferpipe.clock();
   v_child int8[];
   v_parent int8[];
   v_family int8[];
+  v_held int8[];
+  v_lane int4[];
+  v_flags int2[];
 begin
   insert into inferpipe._inferpipe_results (
     exec_id, finished_at, workspace_id, fence, status, codec, output, error_code, error)
@@ -28,12 +33,18 @@ begin
     where q.exec_id = x.exec_id limit 1) r;
   with gone as (
     delete from inferpipe._inferpipe_runs r where r.exec_id = any (p_exec)
-    returning r.exec_id, r.parent_id, r.flags)
+    returning r.exec_id, r.parent_id, r.lane, r.flags)
   select array_agg(g.exec_id) filter (where g.parent_id is not null),
     array_agg(g.parent_id) filter (where g.parent_id is not null),
-    array_agg(g.exec_id) filter (where g.flags & c_flag_parent <> 0)
-  into v_child, v_parent, v_family
+    array_agg(g.exec_id) filter (where g.flags & c_flag_parent <> 0),
+    array_agg(g.exec_id) filter (where g.flags & c_place <> 0),
+    array_agg(g.lane) filter (where g.flags & c_place <> 0),
+    array_agg(g.flags) filter (where g.flags & c_place <> 0)
+  into v_child, v_parent, v_family, v_held, v_lane, v_flags
   from gone g;
+  if v_held is not null then
+    perform inferpipe.queue_free(v_held, v_lane, v_flags);
+  end if;
   if v_child is not null then
     perform inferpipe.children_ended(v_child, v_parent);
   end if;

@@ -52,9 +52,10 @@ create table inferpipe._inferpipe_runs (
   workspace_id int4 not null,
   lane int4 not null,
   shard int2 not null,              -- exec_id modulo the number of shards
-  prio int2 not null default 3,
+  prio int2 not null default 3,     -- 0: of a limited queue and begun, so it goes on before others
   state int2 not null default 0,
   flags int2 not null default 0,    -- 1 cancel requested, 2 run alone (it crashed its workers),
+                                    -- 4 holds a place of its queue key, 8 and has not begun,
                                     -- 16 left alone when its parent ends, 32 has started children
   crashes int2 not null default 0,  -- take-overs in a row without progress
   has_journal bool not null default false, -- there is something to load
@@ -63,7 +64,7 @@ create table inferpipe._inferpipe_runs (
   constraint runs_wakes check (isfinite(ready_at)),
   wait_left int4,                   -- in state 6: how many children must still end
   constraint runs_wait_key check ((wait_key <> 0) = (state = 3) or state = 6),
-  constraint runs_prio check (prio between 1 and 5),
+  constraint runs_prio check (prio between 0 and 5),
   constraint runs_flags check (flags between 0 and 63),
   constraint runs_fence check (fence >= 0),
   constraint runs_crashes check (crashes >= 0)

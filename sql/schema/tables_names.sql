@@ -21,6 +21,7 @@ insert into inferpipe._inferpipe_settings (name, value) values
   ('shards', '8'),                 -- fixed for the life of the database: ids are spread by it
   ('partitions', 'weekly'),        -- its row is also the lock of partitions_ensure
   ('retention', '{}'),             -- how long what has ended is kept (retention.sql); a lock, too
+  ('queue_key_window', '100'),     -- where a queue sets no key_window
   ('payload_inline', '32768'),     -- the limits of the functions for SQL callers,
   ('payload_max', '4194304'),      -- in bytes ...
   ('cron_history_ms', '7776000000'), -- how long it is told what became of a tick: 90 days
@@ -48,14 +49,35 @@ create table inferpipe._inferpipe_workflows (
   constraint workflows_deadline check (deadline_ms > 0)
 );
 
+-- A queue and its limits; null: no such limit.  What changes with claims is in tables_queues.sql.
 create table inferpipe._inferpipe_queues (
   queue_id int4 generated always as identity primary key,
   workspace_id int4 not null,
   name text not null,
-  paused bool not null default false,
+  paused bool not null default false, -- nothing is claimed
+  limited bool not null default false, -- claimed by claim_limited; stays so, whatever is removed
+  keyed bool not null default false, -- starts with a key wait for admission; stays so as well
+  concurrency int4,                 -- executions in the hands of workers
+  rate int4,                        -- begun per rate_period_ms, and at most rate_burst at once
+  rate_period_ms int8,
+  rate_burst int4,
+  key_concurrency int4,             -- executions of one key from admission to their end
+  key_rate int4,                    -- admitted per key_period_ms, of one key
+  key_period_ms int8,
+  key_burst int4,
+  key_window int4,                  -- admitted and not begun, of one key
+  waiting_max int4,                 -- a start beyond it is refused
+  version int8 not null default 0,  -- grows with each change; the sum tells workers to look
   created_at timestamptz not null default pg_catalog.clock_timestamp(),
   constraint queues_unique unique (workspace_id, name),
-  constraint queues_name check (name ~ '^[a-z0-9][a-z0-9._-]{0,62}$')
+  constraint queues_name check (name ~ '^[a-z0-9][a-z0-9._-]{0,62}$'),
+  constraint queues_limits check (least(concurrency, rate, rate_period_ms, rate_burst,
+    key_concurrency, key_rate, key_period_ms, key_burst, key_window, waiting_max) > 0),
+  constraint queues_rate check ((rate is null) = (rate_period_ms is null)
+    and (rate is null) = (rate_burst is null)),
+  constraint queues_key_rate check ((key_rate is null) = (key_period_ms is null)
+    and (key_rate is null) = (key_burst is null)),
+  constraint queues_keyed check (limited or not keyed)
 );
 
 create table inferpipe._inferpipe_lanes (

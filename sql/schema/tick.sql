@@ -7,11 +7,14 @@
 --             at = start of that backend.  At most 32, the lowest ids: everybody watches the same.
 --   3 cancel  id = execution of this worker; its row is deleted, the flag stays on the run.
 --   4 due     id = lane, n = shard, m = prio, at = earliest ready_at of what is due there.
---   5 lanes   id = the highest lane of the workspace, n = the number of shards.
+--   5 lanes   id = the highest lane of the workspace, n = the number of shards, m = the sum of its
+--             queues' versions.
 --   6 next    at = the earliest ready_at in the future over p_lanes.
 --   7 dead    id = a worker whose executions are to be released.
 --   8 cron    at = the next instant of the workspace's schedules, n = 1: some wait to be started,
 --             id = who holds their lock or 0.
+--   9 queue   id = a limited queue of p_lanes, at = when there is something to claim or to admit
+--             that kinds 4 and 6 do not tell.
 --
 -- It also goes on with the children of executions that have ended (child_end.sql).
 --
@@ -54,7 +57,9 @@ begin
   return query
   select 5::int2, max(l.lane_id)::int8,
     (select s.value::int8 from inferpipe._inferpipe_settings s where s.name = 'shards'),
-    null::int8, null::timestamptz
+    (select sum(q.version)::int8 from inferpipe._inferpipe_queues q
+     where q.workspace_id = p_workspace),
+    null::timestamptz
   from inferpipe._inferpipe_lanes l
   where l.workspace_id = p_workspace
   having max(l.lane_id) is not null;
@@ -69,6 +74,8 @@ begin
 
   if p_sweep then
     return query select s.kind, s.id, s.n, s.m, s.at from inferpipe.tick_sweep(p_lanes) s;
+    return query select 9::int2, s.queue_id::int8, null::int8, null::int8, s.at
+    from inferpipe.queue_sweep(p_lanes) s;
   end if;
 end
 $$;

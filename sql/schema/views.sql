@@ -160,14 +160,30 @@ select
   coalesce(c.waiting, 0) as waiting,
   c.oldest_ready_at,
   q.created_at,
-  v.slug as workspace
+  v.slug as workspace,
+  coalesce(c.slot, 0) as waiting_for_slot,
+  coalesce(u.used, 0) as used,
+  q.concurrency,
+  q.rate,
+  q.rate_period_ms,
+  q.rate_burst,
+  q.key_concurrency,
+  q.key_rate,
+  q.key_period_ms,
+  q.key_burst,
+  q.key_window,
+  q.waiting_max
 from inferpipe._inferpipe_queues q
 join inferpipe._inferpipe_visible v on v.workspace_id = q.workspace_id
+left join (
+  select y.queue_id, sum(y.used) as used
+  from inferpipe._inferpipe_queue_use y group by y.queue_id) u on u.queue_id = q.queue_id
 left join (
   select l.queue_id,
     count(*) filter (where r.state = 0) as ready,
     count(*) filter (where r.state = 1) as running,
     count(*) filter (where r.state not in (0, 1)) as waiting,
+    count(*) filter (where r.state = 7) as slot,
     min(r.ready_at) filter (where r.state = 0) as oldest_ready_at
   from inferpipe._inferpipe_runs r
   join inferpipe._inferpipe_lanes l on l.lane_id = r.lane

@@ -33,6 +33,9 @@ begin
                  then 1 else 2 end
   where w.worker_id = p_worker;
   delete from inferpipe._inferpipe_cancels c where c.worker_id = p_worker;
+  if not exists (select from inferpipe._inferpipe_runs r where r.owner = p_worker) then
+    perform inferpipe.queue_worker_gone(array[p_worker]);
+  end if;
   if v_lanes is not null then
     perform inferpipe.wake(v_workspace, v_lanes);
   end if;

@@ -27,6 +27,11 @@ const struct moves_rule moves_rules[] = {
     { MOVES_MESSAGE, MOVES_NONE, "cancel before the first step, forced cancel" },
     { MOVES_RETRY, MOVES_NONE, "forced cancel" },
     { MOVES_CHILD, MOVES_NONE, "forced cancel" },
+    { MOVES_NONE, MOVES_SLOT, "start with a queue key" },
+    { MOVES_SLOT, MOVES_SLOT, "waits for a place of its key" },
+    { MOVES_SLOT, MOVES_READY, "admission, cancel" },
+    { MOVES_SLOT, MOVES_RUNNING, "claim by a worker that has not heard of the limit" },
+    { MOVES_SLOT, MOVES_NONE, "cancel before the first step, forced cancel" },
 };
 const int moves_count = (int)(sizeof(moves_rules) / sizeof(moves_rules[0]));
 

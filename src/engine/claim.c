@@ -86,7 +86,7 @@ void claim_lanes(struct engine *e)
 static bool is_aligned(const struct claim *c)
 {
     size_t spots =
-        c->lane_count * (size_t)c->probe.shards * (PROBE_PRIO_LAST - PROBE_PRIO_FIRST + 1);
+        c->plain_count * (size_t)c->probe.shards * (PROBE_PRIO_LAST - PROBE_PRIO_FIRST + 1);
 
     return c->probe.count == 0 || c->probe.count == spots;
 }
@@ -103,10 +103,20 @@ static const struct engine_workflow *find_workflow(const struct engine *e,
     return NULL;
 }
 
+/* The ids of the lanes that are not paused, limited ones or the others; gives the new end. */
+static size_t list_ids(const struct claim_lane *lanes, size_t n, bool limited, int32_t *ids,
+                       size_t end)
+{
+    for (size_t i = 0; ids && i < n; i++)
+        if (!lanes[i].paused && (lanes[i].queue != 0) == limited)
+            ids[end++] = lanes[i].id;
+    return end;
+}
+
 static int set_lanes(struct engine *e, const struct store_op *op)
 {
     struct claim *c = &e->claim;
-    size_t n = (size_t)op->rows, count = 0;
+    size_t n = (size_t)op->rows, count = 0, plain, open;
     struct claim_lane *lanes = mem_resize(NULL, n + 1, sizeof(*lanes));
     int32_t *ids = mem_resize(NULL, n + 1, sizeof(*ids));
 
@@ -117,10 +127,11 @@ static int set_lanes(struct engine *e, const struct store_op *op)
         assert(lane.lane > 0);
         if (!w)
             continue;
-        ids[count] = lane.lane;
-        lanes[count++] = (struct claim_lane){ lane.lane, w };
+        lanes[count++] = (struct claim_lane){ lane.lane, w, lane.quota, lane.paused };
     }
-    if (!lanes || !ids || probe_set_lanes(&c->probe, ids, count) != 0) {
+    plain = list_ids(lanes, count, false, ids, 0);
+    open = list_ids(lanes, count, true, ids, plain);
+    if (!lanes || !ids || probe_set_lanes(&c->probe, ids, plain) != 0) {
         mem_free(lanes);
         mem_free(ids);
         return IFP_ENOMEM;
@@ -130,8 +141,10 @@ static int set_lanes(struct engine *e, const struct store_op *op)
     c->lanes = lanes;
     c->lane_ids = ids;
     c->lane_count = count;
+    c->plain_count = plain;
+    c->id_count = open;
     assert(is_aligned(c) && count <= n);
-    return 0;
+    return quotas_lanes(e);
 }
 
 static void on_lanes(struct store_op *op, int rc, const struct err *err)
@@ -160,7 +173,7 @@ void claim_shards(struct engine *e, int shards)
         return;
     probe_release(&c->probe);
     probe_init(&c->probe, shards, (unsigned)e->lease.worker_id);
-    if (probe_set_lanes(&c->probe, c->lane_ids, c->lane_count) != 0)
+    if (probe_set_lanes(&c->probe, c->lane_ids, c->plain_count) != 0)
         e->lease.lanes_seen = 0; /* the next tick asks for the lanes again */
     assert(is_aligned(c) && c->probe.shards == shards);
 }
@@ -170,7 +183,7 @@ void claim_shards(struct engine *e, int shards)
 bool claim_allowed(const struct engine *e)
 {
     return sm_is(&e->sm, ENGINE_WORKING) && lease_fresh(e) && !e->alone && !e->claim.adopt_due &&
-           e->runs.count < (size_t)engine_limit(e, CONFIG_SLOTS);
+           e->runs.count + (size_t)quotas_asked(e) < (size_t)engine_limit(e, CONFIG_SLOTS);
 }
 
 /* A commit in flight is about to make room: a claim for a handful would cost as much as a full one.
@@ -188,7 +201,7 @@ static void send_claim(struct engine *e)
 {
     struct claim *c = &e->claim;
     struct store_probe probes[PROBE_BATCH_MAX];
-    int64_t room = engine_limit(e, CONFIG_SLOTS) - (int64_t)e->runs.count;
+    int64_t room = engine_limit(e, CONFIG_SLOTS) - (int64_t)e->runs.count - quotas_asked(e);
 
     assert(!store_op_busy(&c->op) && !store_op_busy(&c->owned));
     assert(room > 0 && is_aligned(c));
@@ -204,8 +217,12 @@ static void send_claim(struct engine *e)
     crash_here(CRASH_CLAIM_SENT);
 }
 
-/* Takes a claimed row in; what memory has no room for stays ours and is adopted later. */
-static int take_in(struct engine *e, const struct store_claimed *row)
+int claim_asked(const struct engine *e)
+{
+    return store_op_busy(&e->claim.op) ? e->claim.limit : 0;
+}
+
+int claim_take_in(struct engine *e, const struct store_claimed *row)
 {
     struct ifp_run *run;
     int rc = run_adopt(e, row, &run);
@@ -221,11 +238,6 @@ static int take_in(struct engine *e, const struct store_claimed *row)
         list_push(&e->claim.loading, &run->link);
     }
     return rc;
-}
-
-void claim_take_in(struct engine *e, const struct store_claimed *row)
-{
-    (void)take_in(e, row);
 }
 
 static void on_claimed(struct store_op *op, int rc, const struct err *err)
@@ -251,7 +263,7 @@ static void on_claimed(struct store_op *op, int rc, const struct err *err)
 
         engine_db_clock(e, row.now_us);
         probe_took(&c->probe, row.lane, row.shard, row.prio, row.ready_us);
-        (void)take_in(e, &row);
+        (void)claim_take_in(e, &row);
     }
     probe_done(&c->probe, c->spots, c->spot_count, op->rows >= c->limit);
     if (op->rows > 0) /* where some are due, more are soon: timers often end in a row */
@@ -421,7 +433,7 @@ static void on_owned(struct store_op *op, int rc, const struct err *err)
 
         engine_db_clock(e, row.now_us); /* no tick may have told it yet */
         if (!map_get(&c->released, (uint64_t)row.exec_id))
-            missed |= take_in(e, &row) != 0;
+            missed |= claim_take_in(e, &row) != 0;
     }
     /* Once more when the old backend, and what it still carried out, is surely gone. */
     if (c->adopt_again && !missed && !timer_armed(&c->adopt) &&
@@ -432,13 +444,19 @@ static void on_owned(struct store_op *op, int rc, const struct err *err)
 
 /* ---- hints and turns ------------------------------------------------------------------------ */
 
+void claim_mark(struct engine *e, int32_t lane)
+{
+    probe_mark_lane(&e->claim.probe, lane);
+    quotas_wake(e, lane);
+}
+
 static void on_wake(void *ctx)
 {
     struct engine *e = ctx;
 
     assert(!timer_armed(&e->claim.wake));
     e->claim.wake_us = 0;
-    probe_mark_lane(&e->claim.probe, 0);
+    claim_mark(e, 0);
     engine_poke(e);
 }
 
@@ -448,7 +466,7 @@ static void on_poll(void *ctx)
     struct engine *e = ctx;
 
     assert(engine_limit(e, CONFIG_LISTEN) == 0);
-    probe_mark_lane(&e->claim.probe, 0);
+    claim_mark(e, 0);
     engine_poke(e);
     if (timer_start(&e->claim.poll, POLL_US) != 0)
         LOG_ERROR("no memory for the poll timer");
@@ -457,7 +475,7 @@ static void on_poll(void *ctx)
 static bool knows_lane(const struct claim *c, int32_t lane)
 {
     for (size_t i = 0; i < c->lane_count; i++)
-        if (c->lane_ids[i] == lane)
+        if (c->lanes[i].id == lane)
             return true;
     return false;
 }
@@ -468,7 +486,7 @@ void claim_wake(struct engine *e, int32_t lane)
     /* Perhaps the first start in a new queue.  Before the first beat they cannot be asked for. */
     if (lane != 0 && e->lease.acked_us != 0 && !knows_lane(&e->claim, lane))
         claim_lanes(e);
-    probe_mark_lane(&e->claim.probe, lane);
+    claim_mark(e, lane);
     engine_poke(e);
 }
 

@@ -21,6 +21,8 @@ enum { CLAIM_LOADS_MAX = 200 }; /* journals read by one statement */
 struct claim_lane {
     int32_t id;
     const struct engine_workflow *workflow; /* borrowed */
+    int32_t queue; /* a limited one: quotas.h claims from it; 0: it is not limited */
+    bool paused;
 };
 
 struct claim { /* part of struct engine */
@@ -33,13 +35,14 @@ struct claim { /* part of struct engine */
     int limit;                    /* of the claim in flight */
     int load_limit;               /* rows a run, of the journal read in flight */
     struct claim_lane *lanes;     /* owned */
-    int32_t *lane_ids;            /* owned, the same order */
-    size_t lane_count;
-    bool lanes_stale;  /* read them again when the answer is there */
-    bool hungry;       /* the last claim found less than it asked for */
-    struct timer wake; /* the next timer of a parked execution is due */
-    int64_t wake_us;   /* its time, database clock; 0: none */
-    struct timer poll; /* without notifications */
+    int32_t *lane_ids;            /* owned: those not paused, the limited ones last */
+    size_t lane_count, id_count;
+    size_t plain_count; /* of lane_ids, those that this file claims from */
+    bool lanes_stale;   /* read them again when the answer is there */
+    bool hungry;        /* the last claim found less than it asked for */
+    struct timer wake;  /* the next timer of a parked execution is due */
+    int64_t wake_us;    /* its time, database clock; 0: none */
+    struct timer poll;  /* without notifications */
     struct timer adopt;
     bool adopt_due, adopt_again;
     struct map released; /* executions let go while a look-up of owned ones is under way */
@@ -56,8 +59,12 @@ void claim_shards(struct engine *e, int shards);
 void claim_turn(struct engine *e);
 /* Executions may be taken in: there is a lease, a free slot, and nothing that forbids it. */
 bool claim_allowed(const struct engine *e);
-/* A row that is ours becomes a run; what memory has no room for is adopted later. */
-void claim_take_in(struct engine *e, const struct store_claimed *row);
+/* Takes a claimed row in; what memory has no room for stays ours and is adopted later. */
+int claim_take_in(struct engine *e, const struct store_claimed *row);
+/* Executions that a claim in flight may bring. */
+int claim_asked(const struct engine *e);
+/* Something may be ready in the lane (0: in any). */
+void claim_mark(struct engine *e, int32_t lane);
 /* A notification: work came for the lane (0: for any). */
 void claim_wake(struct engine *e, int32_t lane);
 /* An execution of ours will be ready then (database time). */

@@ -115,6 +115,7 @@ void engine_restart(struct engine *e)
         return;
     }
     assert(e->lease.worker_id > 0 && !e->leaving);
+    quotas_restart(e);
     if (!sm_is(&e->sm, ENGINE_STARTING))
         sm_move(&e->sm, ENGINE_STARTING);
     lease_hurry(e);
@@ -151,8 +152,9 @@ static void on_turn(void *ctx)
         run_passes(e);
     batch_send(e);
     claim_turn(e);
+    quotas_turn(e);
     if (engine_draining(e) && e->runs.count == 0 && !e->leaving && !store_op_busy(&e->claim.op) &&
-        !store_op_busy(&e->local.op)) {
+        !store_op_busy(&e->local.op) && !store_op_busy(&e->quotas.op)) {
         e->leaving = true;
         crash_here(CRASH_DRAIN_HANDED);
         lease_leave(e);
@@ -329,6 +331,7 @@ int engine_open(struct loop *l, const struct engine_options *o, struct engine **
     lease_open(e, worker_id);
     claim_open(e);
     local_open(e);
+    quotas_open(e);
     batch_open(e);
     e->opened = true;
     *ret = e;
@@ -345,6 +348,7 @@ static void on_store_closed(void *ctx)
     e->store = NULL;
     deferred_cancel(&e->turn);
     batch_close(e);
+    quotas_close(e);
     claim_close(e);
     local_close(e);
     lease_close(e);

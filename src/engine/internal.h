@@ -13,6 +13,7 @@
 #include "engine/job.h"
 #include "engine/lease.h"
 #include "engine/local.h"
+#include "engine/quotas.h"
 #include "engine/run.h"
 #include "store/store.h"
 
@@ -45,6 +46,7 @@ struct engine {
     struct lease lease;
     struct claim claim;
     struct local local;
+    struct quotas quotas;
     struct batches batches;
     struct jobs jobs;
     int stop_code;

@@ -72,7 +72,8 @@ void lease_close(struct engine *e)
 
 static bool is_hungry(const struct engine *e)
 {
-    return (e->claim.hungry || e->claim.lane_count == 0) && sm_is(&e->sm, ENGINE_WORKING);
+    return (e->claim.hungry || e->quotas.hungry || e->claim.lane_count == 0) &&
+           sm_is(&e->sm, ENGINE_WORKING);
 }
 
 /* An operation failed: errors that no retry mends end the engine, others wait for the next try. */
@@ -215,8 +216,8 @@ static void send_tick(struct engine *e)
     l->suspect = false;
     l->ticked = beat_now(l);
     l->swept = l->ticked.sent_us >= l->sweep_us && sm_is(&e->sm, ENGINE_WORKING);
-    store_tick(&l->tick, l->worker_id, is_hungry(e), e->claim.lane_ids, e->claim.lane_count,
-               l->swept, on_tick);
+    store_tick(&l->tick, l->worker_id, is_hungry(e), e->claim.lane_ids, e->claim.id_count, l->swept,
+               on_tick);
 }
 
 /* Small ones on the control connection; retention takes longer, so it has one of the pool's. */
@@ -345,17 +346,19 @@ static void on_row(struct engine *e, const struct store_tick_row *row)
         run = map_get(&e->runs, (uint64_t)row->id);
         if (run)
             run_cancel(run);
-        else if (store_op_busy(&e->claim.op))
+        else if (store_op_busy(&e->claim.op) || store_op_busy(&e->quotas.op))
             claim_adopt_soon(e); /* perhaps that claim's: its flags will tell */
         break;
     case STORE_TICK_DUE:
         probe_mark(&e->claim.probe, (int32_t)row->id, (int16_t)row->n, (int16_t)row->m, row->at_us);
+        quotas_wake(e, (int32_t)row->id);
         break;
     case STORE_TICK_LANES:
         claim_shards(e, (int)row->n);
-        if (row->id != e->lease.lanes_seen)
+        if (row->id != e->lease.lanes_seen || row->m != e->lease.queues_seen)
             claim_lanes(e);
         e->lease.lanes_seen = row->id;
+        e->lease.queues_seen = row->m;
         break;
     case STORE_TICK_NEXT:
         claim_expect(e, row->at_us);
@@ -365,6 +368,9 @@ static void on_row(struct engine *e, const struct store_tick_row *row)
         break;
     case STORE_TICK_CRON:
         note_schedules(&e->lease.look, row);
+        break;
+    case STORE_TICK_QUEUE:
+        quotas_expect(e, (int32_t)row->id, row->at_us);
         break;
     }
 }
@@ -467,7 +473,7 @@ static void on_released(struct store_op *op, int rc, const struct err *err)
     assert(released >= 0 && remaining >= 0);
     if (released > 0) {
         LOG_INFO("executions were freed", LOG_INT("count", released));
-        probe_mark_lane(&e->claim.probe, 0);
+        claim_mark(e, 0);
         engine_poke(e);
     }
     if (released > 0 && remaining > 0)

@@ -35,7 +35,8 @@ struct lease { /* part of struct engine */
     int64_t sweep_us;               /* the next sweep, monotonic */
     int64_t maintain_us, retain_us; /* when the chores are due, monotonic */
     int64_t roster_us;
-    int64_t lanes_seen; /* generation of the lane table */
+    int64_t lanes_seen;  /* generation of the lane table */
+    int64_t queues_seen; /* and of the settings of queues */
     struct watch watch;
     struct timer timer;
     struct store_op tick, mark, release, other, retain;

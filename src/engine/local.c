@@ -70,7 +70,7 @@ static void on_started(struct store_op *op, int rc, const struct err *err)
         struct store_claimed row = store_claimed_at(op, i);
 
         engine_db_clock(e, row.now_us);
-        claim_take_in(e, &row);
+        (void)claim_take_in(e, &row);
     }
     engine_poke(e);
 }

@@ -99,6 +99,7 @@ void run_drop(struct ifp_run *run)
     timer_stop(&run->deadline);
     run_move(run, RUN_GONE);
     map_del(&e->runs, (uint64_t)run->exec_id);
+    quotas_count(e, run->lane, -1);
     if (e->alone == run)
         e->alone = NULL;
     claim_released(e, run->exec_id);
@@ -176,6 +177,8 @@ static int admit(struct ifp_run *run, const struct store_claimed *row)
     rc = map_put(&e->runs, (uint64_t)run->exec_id, run);
     if (rc != 0)
         timer_stop(&run->deadline);
+    else
+        quotas_count(e, run->lane, 1);
     return rc;
 }
 

@@ -177,6 +177,11 @@ static void build_start(const struct client *c, struct pgargs *args, int32_t wor
     pgargs_bytes(args, large ? input->hash : NULL, sizeof(input->hash));
     pgargs_text(args, o->metadata);
     pgargs_text(args, o->traceparent);
+    pgargs_text(args, o->queue_key);
+    if (o->run_at_ms)
+        pgargs_timestamptz(args, o->run_at_ms * 1000);
+    else
+        pgargs_null(args, PGTYPE_TIMESTAMPTZ);
 }
 
 /* The workspace of this start: the options may name another than the client's. */

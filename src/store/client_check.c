@@ -143,6 +143,15 @@ static int check_span(const char *field, int64_t ms, struct err *e)
     return err_set(e, IFP_EINVALID, "%s: must be 0 to 100 years", field);
 }
 
+static int check_run_at(const ifp_start_options *o, struct err *e)
+{
+    if (o->run_at_ms < 0 || o->run_at_ms > 2 * DURATION_MAX_MS)
+        return err_set(e, IFP_EINVALID, "run_at: must be a time from 1970 to 2169");
+    if (o->run_at_ms && o->delay_ms)
+        return err_set(e, IFP_EINVALID, "run_at: not together with a delay");
+    return 0;
+}
+
 static int check_options(const ifp_start_options *o, struct err *e)
 {
     int err = 0;
@@ -155,6 +164,10 @@ static int check_options(const ifp_start_options *o, struct err *e)
         err = client_check_slug("queue", o->queue, e);
     if (!err)
         err = client_check_key("key", o->key, e);
+    if (!err)
+        err = client_check_key("queue_key", o->queue_key, e);
+    if (!err)
+        err = check_run_at(o, e);
     if (!err && (o->priority < 0 || o->priority > 5)) /* 0 stands for the default */
         err = err_set(e, IFP_EINVALID, "priority: must be 1 (first) to 5");
     if (!err)

@@ -46,7 +46,7 @@ static const struct pgstmt statements[STATEMENTS] = {
     },
     [STATEMENT_LANES] = {
         "lanes",
-        "select lane, workflow, version, queue"
+        "select lane, workflow, version, queue, quota, paused"
         " from inferpipe.lanes($1::int4, $2::text[], $3::text[])",
     },
     [STATEMENT_BEAT] = { "beat", "select inferpipe.worker_beat(" LEASE ")" },
@@ -82,6 +82,15 @@ static const struct pgstmt statements[STATEMENTS] = {
         " $5::int2, $6::bytea[])",
     },
     [STATEMENT_OWNED] = { "owned", "select " CLAIMED " from inferpipe.owned($1::int8)" },
+    [STATEMENT_CLAIM_LIMITED] = {
+        "claim_limited",
+        "select " CLAIMED " from inferpipe.claim_limited($1::int8, $2::int4, $3::int4[], $4::int4,"
+        " $5::int4, $6::int8)",
+    },
+    [STATEMENT_QUEUE_REPORT] = {
+        "queue_report",
+        "select inferpipe.queue_report($1::int8, $2::int4, $3::int4, $4::int8)",
+    },
     [STATEMENT_JOURNAL] = {
         "journal",
         "select exec_id, step_key, seq, kind, status, attempts, done_at, wake_at, name, result,"
@@ -122,7 +131,7 @@ static const struct pgstmt statements[STATEMENTS] = {
         "start",
         "select exec_id, created from inferpipe.execution_start($1::int4, $2::text, $3::text,"
         " $4::text, $5::int2, $6::int8, $7::int8, $8::text, $9::int8, $10::bytea, $11::bytea,"
-        " $12::text, $13::text)",
+        " $12::text, $13::text, $14::text, $15::timestamptz)",
     },
     [STATEMENT_START_MANY] = {
         "start_many",

@@ -20,7 +20,6 @@
 #include <stdint.h>
 
 struct store;
-
 struct store_options {
     const char *conninfo;
     const char *workspace; /* slug */
@@ -34,7 +33,6 @@ struct store_options {
     void (*on_wake)(void *ctx, int32_t lane);
     void *ctx;
 };
-
 int store_open(struct loop *l, const struct store_options *o, struct store **ret,
                struct err *e) MUSTCHECK;
 /* All operations finish with IFP_ECANCELED first. */
@@ -66,11 +64,12 @@ void store_register(struct store_op *op, const struct store_workflow *w, size_t 
 struct store_lane {
     int32_t lane;
     const char *workflow, *version, *queue;
+    int32_t quota; /* the queue to claim from by store_claim_limited; 0: by store_claim */
+    bool paused;   /* claim nothing there */
 };
 void store_lanes(struct store_op *op, const struct store_workflow *w, size_t n,
                  store_done_fn *done);
 struct store_lane store_lane_at(const struct store_op *op, int row);
-
 /* Registers the worker or renews its lease; store_beat_alive tells inside done. */
 void store_beat(struct store_op *op, int64_t worker, bool hungry, store_done_fn *done);
 bool store_beat_alive(const struct store_op *op);
@@ -83,7 +82,8 @@ enum store_tick_kind {
     STORE_TICK_LANES,
     STORE_TICK_NEXT,
     STORE_TICK_DEAD,
-    STORE_TICK_CRON
+    STORE_TICK_CRON,
+    STORE_TICK_QUEUE
 };
 struct store_tick_row { /* meaning of the numbers by kind: sql/schema, function tick */
     enum store_tick_kind kind;

@@ -95,6 +95,8 @@ struct store_lane store_lane_at(const struct store_op *op, int row)
         .workflow = pgres_text(op->res, row, 1),
         .version = pgres_text(op->res, row, 2),
         .queue = pgres_text(op->res, row, 3),
+        .quota = pgres_int4(op->res, row, 4),
+        .paused = pgres_bool(op->res, row, 5),
     };
 }
 

@@ -54,7 +54,12 @@ static const char *fresh_database(void)
         "delete from inferpipe._inferpipe_cancels;"
         "delete from inferpipe._inferpipe_workers;"
         "delete from inferpipe._inferpipe_idempotency;"
-        "delete from inferpipe._inferpipe_lanes;"
+        "delete from inferpipe._inferpipe_lanes; delete from inferpipe._inferpipe_queues;"
+        "delete from inferpipe._inferpipe_queue_state;"
+        "delete from inferpipe._inferpipe_queue_use;"
+        "delete from inferpipe._inferpipe_queue_keys;"
+        "delete from inferpipe._inferpipe_queue_waits;"
+        "delete from inferpipe._inferpipe_queue_freed;"
         "delete from inferpipe._inferpipe_workflows;"
         "delete from inferpipe_test.audit;"
         "update inferpipe_test.clock set shift = '0'");
@@ -482,8 +487,9 @@ static bool is_quiet(void *ctx)
 {
     const struct engine *e = ((const struct enginetest_worker *)ctx)->engine;
     const struct store_op *const ops[] = {
-        &e->claim.op,    &e->claim.load,    &e->claim.owned, &e->claim.lanes_op, &e->lease.tick,
-        &e->lease.other, &e->lease.release, &e->lease.mark,  &e->lease.retain,
+        &e->claim.op,     &e->claim.load,  &e->claim.owned,   &e->claim.lanes_op,
+        &e->lease.tick,   &e->lease.other, &e->lease.release, &e->lease.mark,
+        &e->lease.retain, &e->quotas.op,   &e->quotas.tell,
     };
 
     for (size_t i = 0; i < ARRAY_LEN(ops); i++)

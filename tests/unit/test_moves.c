@@ -17,14 +17,14 @@ static const enum moves_state states[] = {
 
 /* One line for each `from`, one column for each `to`, both in the order of `states`. */
 static const char *const picture[] = {
-    ".xx.....", /* none */
+    ".xx....x", /* none */
     "xxx.....", /* ready */
     "xxxxxxx.", /* running */
     "xxx.....", /* timer */
     "xxx.....", /* message */
     "xxx.....", /* retry */
     "xxx...x.", /* child */
-    "........", /* slot: nobody parks there yet */
+    "xxx....x", /* slot */
 };
 
 static void the_legal_moves_are_those_of_the_picture(void **state)

@@ -10,4 +10,6 @@ insert into inferpipe_test.legal_moves (from_state, to_state) values
   (0, 0),                                   -- cancel flag
   (2, 0), (3, 0), (4, 0),                   -- message, cancel
   (1, -1),                                  -- end, forced cancel, poison
-  (0, -1), (2, -1), (3, -1), (4, -1);       -- cancel of what has no journal, forced cancel
+  (0, -1), (2, -1), (3, -1), (4, -1),       -- cancel of what has no journal, forced cancel
+  (-1, 7), (7, 7), (7, 0), (7, 1),          -- start with a key, wait, admission, deadline
+  (7, -1);
