@@ -411,9 +411,12 @@ typedef struct ifp_start_options {
     int64_t delay_ms;     /* start later */
     int64_t deadline_ms;  /* from start to end; default the workflow's */
     const char *metadata; /* a JSON object, at most 16 KiB */
-    const char *traceparent; /* W3C trace context, stored with the execution */
-    const char *queue_key;   /* what the queue's limits by key count it under, 1 to 255 bytes */
-    int64_t run_at_ms;       /* start at this time, in milliseconds since 1970; not with a delay */
+    const char *traceparent;  /* W3C trace context, stored with the execution */
+    const char *queue_key;    /* what the queue's limits by key count it under, 1 to 255 bytes */
+    const char *debounce_key; /* a start of this workflow and key replaces one that waits */
+    int64_t debounce_ms;      /* with it: begin so long after the last such start */
+    int64_t debounce_max_ms;  /* and at the latest so long after the first; default none */
+    int64_t run_at_ms;        /* start at this time, in milliseconds since 1970; not with a delay */
 } ifp_start_options;
 
 #define IFP_ID_SIZE 18 /* "exe_", 13 characters, a zero byte */

@@ -18,6 +18,8 @@ create schema if not exists inferpipe;
 \i ../schema/run_end.sql
 \i ../schema/child_end.sql
 \i ../schema/runs_insert.sql
+\i ../schema/queue_backlog.sql
+\i ../schema/debounce.sql
 \i ../schema/execution_start.sql
 \i ../schema/execution_send.sql
 \i ../schema/execution_cancel.sql
@@ -46,6 +48,7 @@ create schema if not exists inferpipe;
 \i ../schema/rates.sql
 \i ../schema/queue_keys.sql
 \i ../schema/claim_limited.sql
+\i ../schema/queue_settle.sql
 \i ../schema/owned.sql
 \i ../schema/journal.sql
 \i ../schema/flush_journal.sql

@@ -16,7 +16,10 @@
 create function inferpipe.start(
   p_workflow text, p_input json default 'null', p_key text default null, p_queue text default null,
   p_priority int4 default 3, p_delay interval default '0', p_deadline interval default null,
-  p_metadata json default null, p_version text default null, p_workspace text default 'default')
+  p_metadata json default null, p_version text default null, p_workspace text default 'default',
+  p_queue_key text default null, p_run_at timestamptz default null,
+  p_debounce_key text default null, p_debounce interval default null,
+  p_debounce_max interval default null)
 returns text language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -30,6 +33,11 @@ begin
   perform inferpipe.check_slug('queue', p_queue);
   perform inferpipe.check_text('version', p_version, 63);
   perform inferpipe.check_text('key', p_key, 255);
+  perform inferpipe.check_text('queue_key', p_queue_key, 255);
+  perform inferpipe.check_text('debounce_key', p_debounce_key, 255);
+  if not isfinite(p_run_at) then
+    raise exception 'run_at: must be a point in time' using errcode = 'IP400';
+  end if;
   if p_priority is null or p_priority not between 1 and 5 then
     raise exception 'priority: must be 1 (first) to 5' using errcode = 'IP400';
   end if;
@@ -45,7 +53,9 @@ begin
   from inferpipe.execution_start(inferpipe.workspace_id(p_workspace), p_workflow, p_version,
     p_queue, p_priority::int2, inferpipe.check_span('delay', p_delay),
     inferpipe.check_span('deadline', p_deadline), p_key, inferpipe.setting('idempotency_ttl_ms'),
-    v_input, v_large, p_metadata::text, null) s;
+    v_input, v_large, p_metadata::text, null, p_queue_key, p_run_at, p_debounce_key,
+    inferpipe.check_span('debounce', p_debounce),
+    inferpipe.check_span('debounce_max', p_debounce_max)) s;
   return inferpipe.id_text(v_id);
 end
 $$;

@@ -10,18 +10,21 @@
 --
 -- p_version null: the version registered last.  p_queue null: the workflow's.  p_deadline_ms null:
 -- the workflow's; negative: none; it counts from now, also when p_delay_ms lets the start wait.
+-- p_debounce_key: the start may be merged into an earlier one (debounce.sql).
 -- p_run_at: when it may begin, in place of a delay.  p_queue_key: its key in the limits of the
 -- queue (queue_keys.sql).
 --
 -- p_input_hash not null (the SHA-256 of p_input): the input goes to _inferpipe_payloads.
 --
--- Failure: IP404 unknown workflow, IP422 key mismatch; nothing is written then.
+-- Failure: IP404 unknown workflow, IP422 key mismatch, IP429 too many wait; nothing is
+-- written then.
 -- Locks: the idempotency row, until the caller's transaction ends.
 create function inferpipe.execution_start(
   p_workspace int4, p_workflow text, p_version text, p_queue text, p_prio int2, p_delay_ms int8,
   p_deadline_ms int8, p_key text, p_key_ttl_ms int8, p_input bytea, p_input_hash bytea,
   p_metadata text, p_traceparent text, p_queue_key text default null,
-  p_run_at timestamptz default null)
+  p_run_at timestamptz default null, p_debounce_key text default null,
+  p_debounce_ms int8 default null, p_debounce_max_ms int8 default null)
 returns table (exec_id int8, created bool) language plpgsql volatile rows 1
 as $$
 #variable_conflict use_column
@@ -29,14 +32,20 @@ declare
   c_millisecond constant interval := '1 millisecond';
   v_now timestamptz := inferpipe.clock();
   v_lane int4 := inferpipe.lane_intern(p_workspace, p_queue, p_workflow, p_version);
+  v_ready_at timestamptz := coalesce(p_run_at, v_now + coalesce(p_delay_ms, 0) * c_millisecond);
   v_deadline timestamptz;
+  v_queue int4;
+  v_waiting_max int4;
+  v_debounce uuid;
   v_key uuid;
   v_id int8;
 begin
   select case when coalesce(p_deadline_ms, w.deadline_ms) >= 0
-    then v_now + coalesce(p_deadline_ms, w.deadline_ms) * c_millisecond end
-  into v_deadline
+    then v_now + coalesce(p_deadline_ms, w.deadline_ms) * c_millisecond end,
+    q.queue_id, q.waiting_max
+  into v_deadline, v_queue, v_waiting_max
   from inferpipe._inferpipe_lanes l
+  join inferpipe._inferpipe_queues q on q.queue_id = l.queue_id
   join inferpipe._inferpipe_workflows w on w.workflow_id = l.workflow_id
   where l.lane_id = v_lane;
 
@@ -50,6 +59,23 @@ begin
       return next;
       return;
     end if;
+  end if;
+
+  if p_debounce_key is not null then
+    if coalesce(p_debounce_ms, 0) <= 0 then
+      raise exception 'debounce: must be a span of time above 0' using errcode = 'IP400';
+    end if;
+    v_ready_at := v_now + p_debounce_ms * c_millisecond;
+    v_debounce := inferpipe.text_uuid(p_workflow || ' ' || p_debounce_key);
+    exec_id := inferpipe.debounce_join(p_workspace, v_debounce, v_ready_at, p_input, p_input_hash);
+    if exec_id is not null then
+      created := false;
+      return next;
+      return;
+    end if;
+  end if;
+  if v_waiting_max is not null then
+    perform inferpipe.queue_check(v_queue, v_waiting_max);
   end if;
 
   loop
@@ -72,8 +98,14 @@ begin
     values (v_id, p_input_hash, p_input);
   end if;
   perform inferpipe.runs_insert(p_workspace, array[v_id], array[v_lane], array[p_prio],
-    array[coalesce(p_run_at, v_now + coalesce(p_delay_ms, 0) * c_millisecond)], array[v_deadline],
-    null, null, case when p_queue_key is not null then array[p_queue_key] end);
+    array[v_ready_at], array[v_deadline], null, null,
+    case when p_queue_key is not null then array[p_queue_key] end);
+  if v_debounce is not null then
+    update inferpipe._inferpipe_debounces d
+    set exec_id = v_id,
+      latest = coalesce(v_now + p_debounce_max_ms * c_millisecond, 'infinity')
+    where d.workspace_id = p_workspace and d.key = v_debounce;
+  end if;
   exec_id := v_id;
   created := true;
   return next;

@@ -17,7 +17,7 @@ create function inferpipe.execution_start_many(
   p_workspace int4, w_workflow text[], w_version text[], w_queue text[],
   p_what int4[], p_prio int2[], p_delay_ms int8[], p_deadline_ms int8[],
   p_key text[], p_key_ttl_ms int8, p_input bytea[], p_input_hash bytea[], p_metadata text[],
-  p_traceparent text[])
+  p_traceparent text[], p_queue_key text[] default null, p_run_at timestamptz[] default null)
 returns table (exec_id int8, created bool) language plpgsql volatile rows 1000
 as $$
 #variable_conflict use_column
@@ -45,16 +45,16 @@ begin
 
   insert into inferpipe._inferpipe_executions (
     exec_id, created_at, deadline, seed, workspace_id, lane, prio, codec, input, metadata,
-    traceparent, idem_key)
+    traceparent, queue_key, idem_key)
   select x.exec_id, v_now,
     case when coalesce(x.deadline_ms, v_deadline_ms[x.what]) >= 0
       then v_now + coalesce(x.deadline_ms, v_deadline_ms[x.what]) * c_millisecond end,
     pg_catalog.uuid_hash_extended(pg_catalog.gen_random_uuid(), 0), p_workspace, v_lane[x.what],
     x.prio, case when x.hash is null then 0 else 1 end, coalesce(x.hash, x.input),
-    x.metadata::jsonb, x.traceparent, x.key
+    x.metadata::jsonb, x.traceparent, x.queue_key, x.key
   from unnest(v_ids, v_created, v_uuid, p_what, p_prio, p_deadline_ms, p_input, p_input_hash,
-    p_metadata, p_traceparent)
-    x(exec_id, created, key, what, prio, deadline_ms, input, hash, metadata, traceparent)
+    p_metadata, p_traceparent, p_queue_key)
+    x(exec_id, created, key, what, prio, deadline_ms, input, hash, metadata, traceparent, queue_key)
   where v_created is null or x.created;
   if cardinality(p_input_hash) > 0 then
     insert into inferpipe._inferpipe_payloads (exec_id, hash, data)
@@ -64,16 +64,17 @@ begin
   end if;
 
   perform inferpipe.runs_insert(p_workspace, r.ids, r.lanes, r.prios, r.ready_at, r.deadlines,
-    null, null, null)
+    null, null, case when cardinality(p_queue_key) > 0 then r.keys end)
   from (
-    select array_agg(x.exec_id) as ids, array_agg(v_lane[x.what]) as lanes,
+    select array_agg(x.exec_id) as ids, array_agg(x.queue_key) as keys,
+      array_agg(v_lane[x.what]) as lanes,
       array_agg(x.prio) as prios,
-      array_agg(v_now + coalesce(x.delay_ms, 0) * c_millisecond) as ready_at,
+      array_agg(coalesce(x.run_at, v_now + coalesce(x.delay_ms, 0) * c_millisecond)) as ready_at,
       array_agg(case when coalesce(x.deadline_ms, v_deadline_ms[x.what]) >= 0
         then v_now + coalesce(x.deadline_ms, v_deadline_ms[x.what]) * c_millisecond end)
         as deadlines
-    from unnest(v_ids, v_created, p_what, p_prio, p_delay_ms, p_deadline_ms)
-      x(exec_id, created, what, prio, delay_ms, deadline_ms)
+    from unnest(v_ids, v_created, p_what, p_prio, p_delay_ms, p_deadline_ms, p_queue_key, p_run_at)
+      x(exec_id, created, what, prio, delay_ms, deadline_ms, queue_key, run_at)
     where v_created is null or x.created) r
   where r.ids is not null;
   return query

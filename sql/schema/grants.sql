@@ -28,7 +28,8 @@ grant insert, update, delete on
   to inferpipe_worker;
 grant insert, update, delete on
   inferpipe._inferpipe_queue_state, inferpipe._inferpipe_queue_use, inferpipe._inferpipe_queue_keys,
-  inferpipe._inferpipe_queue_waits, inferpipe._inferpipe_queue_freed
+  inferpipe._inferpipe_queue_waits, inferpipe._inferpipe_queue_freed,
+  inferpipe._inferpipe_queue_backlog, inferpipe._inferpipe_debounces
   to inferpipe_worker;
 grant insert on inferpipe._inferpipe_payloads, inferpipe._inferpipe_worker_workflows
   to inferpipe_worker;

@@ -27,6 +27,7 @@ begin
   loop
     exit when not inferpipe.cron_forget(c_batch) or clock_timestamp() > v_began + c_longest;
   end loop;
+  delete from inferpipe._inferpipe_debounces d where d.latest < v_now;
   delete from inferpipe._inferpipe_workers w
   where w.state = 2 and w.seen_at < v_now - c_workers_kept;
   delete from inferpipe._inferpipe_worker_workflows k

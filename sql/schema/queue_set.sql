@@ -83,6 +83,7 @@ declare
 begin
   if not exists (select from inferpipe._inferpipe_lanes l where l.queue_id = v_queue.queue_id) then
     delete from inferpipe._inferpipe_queue_state s where s.queue_id = v_queue.queue_id;
+    delete from inferpipe._inferpipe_queue_backlog b where b.queue_id = v_queue.queue_id;
     delete from inferpipe._inferpipe_queues q where q.queue_id = v_queue.queue_id;
     return true;
   end if;
@@ -141,6 +142,8 @@ begin
       q.key_window) is not null
   where q.queue_id = p_queue;
   insert into inferpipe._inferpipe_queue_state (queue_id) values (p_queue)
+  on conflict (queue_id) do nothing;
+  insert into inferpipe._inferpipe_queue_backlog (queue_id) values (p_queue)
   on conflict (queue_id) do nothing;
 end
 $$;

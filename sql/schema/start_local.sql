@@ -39,9 +39,9 @@ begin
   join inferpipe._inferpipe_workflows w on w.workflow_id = l.workflow_id
   join inferpipe._inferpipe_queues q on q.queue_id = l.queue_id
   join inferpipe._inferpipe_settings s on s.name = 'shards'
-  where l.lane_id = v_lane and not q.paused;
+  where l.lane_id = v_lane and not q.paused and not q.limited;
   if not found then
-    raise exception 'queue: it is paused' using errcode = 'IP409';
+    raise exception 'queue: it is paused or has limits' using errcode = 'IP409';
   end if;
   perform inferpipe.worker_lock(p_worker);
 

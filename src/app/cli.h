@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { CLI_ARGS_MAX = 4, CLI_OPTIONS_MAX = 16, CLI_PATH_SIZE = 64, CLI_TAKEN_MAX = 128 };
+enum { CLI_ARGS_MAX = 4, CLI_OPTIONS_MAX = 32, CLI_PATH_SIZE = 64, CLI_TAKEN_MAX = 128 };
 enum { CLI_BARE = 1 }; /* runs without looking at the configuration */
 
 struct cli;

@@ -34,6 +34,8 @@ static int start_options(const struct cli *c, ifp_start_options *ret, int64_t *r
         .key = cli_value(c, "key"),
         .metadata = cli_value(c, "metadata"),
         .traceparent = cli_value(c, "traceparent"),
+        .queue_key = cli_value(c, "queue-key"),
+        .debounce_key = cli_value(c, "debounce-key"),
     };
     int rc = cli_int(c, "priority", 1, 5, 0, &priority, e);
 
@@ -41,6 +43,10 @@ static int start_options(const struct cli *c, ifp_start_options *ret, int64_t *r
         rc = cli_duration(c, "delay", 0, &o.delay_ms, e);
     if (rc == 0)
         rc = cli_duration(c, "deadline", 0, &o.deadline_ms, e);
+    if (rc == 0)
+        rc = cli_duration(c, "debounce", 0, &o.debounce_ms, e);
+    if (rc == 0)
+        rc = cli_duration(c, "debounce-max", 0, &o.debounce_max_ms, e);
     if (rc == 0)
         rc = cli_duration(c, "timeout", -1, ret_timeout_ms, e);
     if (rc == 0 && cli_value(c, "timeout") && !cli_value(c, "wait"))

@@ -182,6 +182,9 @@ static void build_start(const struct client *c, struct pgargs *args, int32_t wor
         pgargs_timestamptz(args, o->run_at_ms * 1000);
     else
         pgargs_null(args, PGTYPE_TIMESTAMPTZ);
+    pgargs_text(args, o->debounce_key);
+    add_span(args, o->debounce_ms);
+    add_span(args, o->debounce_max_ms);
 }
 
 /* The workspace of this start: the options may name another than the client's. */

@@ -19,9 +19,10 @@ enum { PRIORITY_DEFAULT = 3 };
 struct columns {
     struct pgarray workflow, version, queue;
     struct pgarray what, prio, delay, deadline, key, input, hash, metadata, traceparent;
+    struct pgarray queue_key, run_at;
     const ifp_start_item **kinds; /* owned; items in it are borrowed: the first of each kind */
     int32_t kind_count, last_kind;
-    bool all_keyed, some_keyed, some_large;
+    bool all_keyed, some_keyed, some_large, some_queued;
 };
 
 static int columns_init(struct columns *c, size_t n, struct err *e)
@@ -39,6 +40,8 @@ static int columns_init(struct columns *c, size_t n, struct err *e)
     pgarray_init(&c->hash, PGTYPE_BYTEA);
     pgarray_init(&c->metadata, PGTYPE_TEXT);
     pgarray_init(&c->traceparent, PGTYPE_TEXT);
+    pgarray_init(&c->queue_key, PGTYPE_TEXT);
+    pgarray_init(&c->run_at, PGTYPE_TIMESTAMPTZ);
     c->all_keyed = true;
     c->kinds = mem_resize(NULL, n, sizeof(const ifp_start_item *));
     return c->kinds ? 0 : err_set(e, IFP_ENOMEM, "start: out of memory");
@@ -47,6 +50,8 @@ static int columns_init(struct columns *c, size_t n, struct err *e)
 static void columns_release(struct columns *c)
 {
     mem_free((void *)c->kinds);
+    pgarray_release(&c->run_at);
+    pgarray_release(&c->queue_key);
     pgarray_release(&c->traceparent);
     pgarray_release(&c->metadata);
     pgarray_release(&c->hash);
@@ -127,6 +132,12 @@ static int columns_add(struct columns *c, const ifp_start_item *item, int64_t in
     pgarray_bytes(&c->hash, p.codec == PAYLOAD_LARGE ? p.hash : NULL, sizeof(p.hash));
     pgarray_text(&c->metadata, o->metadata);
     pgarray_text(&c->traceparent, o->traceparent);
+    pgarray_text(&c->queue_key, o->queue_key);
+    if (o->run_at_ms)
+        pgarray_timestamptz(&c->run_at, o->run_at_ms * 1000);
+    else
+        pgarray_null(&c->run_at);
+    c->some_queued |= o->queue_key != NULL;
     c->all_keyed &= o->key != NULL;
     c->some_keyed |= o->key != NULL;
     c->some_large |= p.codec == PAYLOAD_LARGE;
@@ -141,6 +152,8 @@ static int check_item(const struct client *c, const ifp_start_item *item, struct
 
     if (!err && o->workspace && strcmp(o->workspace, c->workspace) != 0)
         err = err_set(e, IFP_EINVALID, "workspace: a bulk start stays in the client's");
+    if (!err && o->debounce_key)
+        err = err_set(e, IFP_EINVALID, "debounce_key: not in a bulk start");
     return err;
 }
 
@@ -173,6 +186,8 @@ static void add_args(const struct client *c, struct pgargs *args, const struct c
     pgargs_array(args, &cols->hash);
     pgargs_array(args, &cols->metadata);
     pgargs_array(args, &cols->traceparent);
+    pgargs_array(args, &cols->queue_key);
+    pgargs_array(args, &cols->run_at);
 }
 
 /* Empty stands for nulls: most batches have neither keys nor large inputs. */
@@ -180,6 +195,8 @@ static void columns_trim(struct columns *c)
 {
     if (!c->some_keyed)
         pgarray_reset(&c->key);
+    if (!c->some_queued)
+        pgarray_reset(&c->queue_key);
     if (!c->some_large)
         pgarray_reset(&c->hash);
 }

@@ -152,6 +152,23 @@ static int check_run_at(const ifp_start_options *o, struct err *e)
     return 0;
 }
 
+static int check_debounce(const ifp_start_options *o, struct err *e)
+{
+    int err = client_check_key("debounce_key", o->debounce_key, e);
+
+    if (!err && (o->debounce_key != NULL) != (o->debounce_ms != 0))
+        err = err_set(e, IFP_EINVALID, "debounce: a key and a span of time go together");
+    if (!err && o->debounce_max_ms && !o->debounce_key)
+        err = err_set(e, IFP_EINVALID, "debounce_max: goes with a debounce key");
+    if (!err && o->debounce_key && (o->delay_ms || o->run_at_ms))
+        err = err_set(e, IFP_EINVALID, "debounce_key: not together with a delay or run_at");
+    if (!err)
+        err = check_span("debounce", o->debounce_ms, e);
+    if (!err)
+        err = check_span("debounce_max", o->debounce_max_ms, e);
+    return err;
+}
+
 static int check_options(const ifp_start_options *o, struct err *e)
 {
     int err = 0;
@@ -168,6 +185,8 @@ static int check_options(const ifp_start_options *o, struct err *e)
         err = client_check_key("queue_key", o->queue_key, e);
     if (!err)
         err = check_run_at(o, e);
+    if (!err)
+        err = check_debounce(o, e);
     if (!err && (o->priority < 0 || o->priority > 5)) /* 0 stands for the default */
         err = err_set(e, IFP_EINVALID, "priority: must be 1 (first) to 5");
     if (!err)

@@ -131,13 +131,14 @@ static const struct pgstmt statements[STATEMENTS] = {
         "start",
         "select exec_id, created from inferpipe.execution_start($1::int4, $2::text, $3::text,"
         " $4::text, $5::int2, $6::int8, $7::int8, $8::text, $9::int8, $10::bytea, $11::bytea,"
-        " $12::text, $13::text, $14::text, $15::timestamptz)",
+        " $12::text, $13::text, $14::text, $15::timestamptz, $16::text, $17::int8, $18::int8)",
     },
     [STATEMENT_START_MANY] = {
         "start_many",
         "select exec_id, created from inferpipe.execution_start_many($1::int4, $2::text[],"
         " $3::text[], $4::text[], $5::int4[], $6::int2[], $7::int8[], $8::int8[], $9::text[],"
-        " $10::int8, $11::bytea[], $12::bytea[], $13::text[], $14::text[])",
+        " $10::int8, $11::bytea[], $12::bytea[], $13::text[], $14::text[], $15::text[],"
+        " $16::timestamptz[])",
     },
     [STATEMENT_SEND] = {
         "send",
@@ -249,6 +250,36 @@ static const struct pgstmt statements[STATEMENTS] = {
         " where k.worker_id = w.worker_id) from inferpipe._inferpipe_workers w"
         " left join held on held.owner = w.worker_id where w.workspace_id = $1::int4"
         " order by w.state, w.started_at desc, w.worker_id",
+    },
+    [STATEMENT_QUEUE_LIST] = {
+        "queue_list",
+        "select q.name, q.paused, q.used::int8, q.ready, q.running, q.waiting, q.waiting_for_slot,"
+        " q.oldest_ready_at, q.concurrency::int8, q.rate::int8, q.rate_period_ms,"
+        " q.rate_burst::int8, q.key_concurrency::int8, q.key_rate::int8, q.key_period_ms,"
+        " q.key_burst::int8, q.key_window::int8, q.waiting_max::int8 from inferpipe.queues q"
+        " where q.workspace = $1::text and ($2::text is null or q.name = $2::text)"
+        " order by q.name",
+    },
+    [STATEMENT_QUEUE_LIMIT] = {
+        "queue_limit",
+        "select inferpipe.limit(p_workspace => $1::text, p_queue => $2::text,"
+        " p_concurrency => $3::int8::int4, p_rate => $4::int8::int4,"
+        " p_period => $5::int8 * interval '1 millisecond', p_burst => $6::int8::int4,"
+        " p_key_concurrency => $7::int8::int4, p_key_rate => $8::int8::int4,"
+        " p_key_period => $9::int8 * interval '1 millisecond', p_key_burst => $10::int8::int4,"
+        " p_key_window => $11::int8::int4, p_waiting_max => $12::int8::int4)",
+    },
+    [STATEMENT_QUEUE_PAUSE] = {
+        "queue_pause",
+        "select inferpipe.pause(p_workspace => $1::text, p_queue => $2::text)",
+    },
+    [STATEMENT_QUEUE_RESUME] = {
+        "queue_resume",
+        "select inferpipe.resume(p_workspace => $1::text, p_queue => $2::text)",
+    },
+    [STATEMENT_QUEUE_DELETE] = {
+        "queue_delete",
+        "select inferpipe.queue_delete(p_workspace => $1::text, p_queue => $2::text)",
     },
     [STATEMENT_DOCTOR] = {
         "doctor",

@@ -60,6 +60,7 @@ static const char *fresh_database(void)
         "delete from inferpipe._inferpipe_queue_keys;"
         "delete from inferpipe._inferpipe_queue_waits;"
         "delete from inferpipe._inferpipe_queue_freed;"
+        "delete from inferpipe._inferpipe_queue_backlog;"
         "delete from inferpipe._inferpipe_workflows;"
         "delete from inferpipe_test.audit;"
         "update inferpipe_test.clock set shift = '0'");
