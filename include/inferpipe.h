@@ -173,6 +173,20 @@ IFP_API bool ifp_step_canceled(const ifp_step_ctx *step);
  * with the attempt, also with one that fails; the totals show with the step and the execution.
  * IFP_EINVALID: negative, or over 10^12 tokens or 10^9 dollars in all. */
 IFP_API int ifp_step_cost(ifp_step_ctx *step, int64_t tokens, double usd);
+/*
+ * Says that the step is alive, and (or NULL) how far it has come: at most state-max bytes, shown by
+ * `execution steps`.  With the option heartbeat_ms an attempt that stops beating fails with TIMEOUT
+ * and the next one begins, on this worker or another; ifp_step_progress gives it what the last one
+ * had said, NULL when there is nothing.
+ */
+IFP_API int ifp_step_heartbeat(ifp_step_ctx *step, const ifp_json *progress);
+IFP_API const ifp_json *ifp_step_progress(const ifp_step_ctx *step);
+/*
+ * Adds to the execution's stream (ifp_emit) at once, before the step is done: what an attempt that
+ * then fails has emitted stays, with the attempt's number.  Emitting counts as a beat.
+ * IFP_ETOOLARGE: over event-max or events-max.  IFP_ECANCELED: the run has gone on without it.
+ */
+IFP_API int ifp_step_emit(ifp_step_ctx *step, const char *kind, const ifp_json *data);
 /* Scratch memory that lives as long as the attempt; NULL when there is none. */
 IFP_API void *ifp_step_alloc(ifp_step_ctx *step, size_t size);
 
@@ -191,7 +205,8 @@ typedef struct ifp_step_options {
     int64_t max_delay_ms;     /* cap of the exponential backoff; default 60000 */
     double jitter;            /* part of the delay that is random, 0 to 1; default 0.2; -1: none */
     int64_t timeout_ms;       /* of one attempt; default none */
-    unsigned flags;           /* IFP_INLINE */
+    int64_t heartbeat_ms; /* the longest time between two beats; default none; not of tx steps */
+    unsigned flags;       /* IFP_INLINE */
 } ifp_step_options;
 
 /*
@@ -232,6 +247,12 @@ IFP_API int ifp_send(ifp_run *run, const char *execution_id, const char *name,
 /* What the execution shows of itself while it lives and after (`execution state`, the view
  * executions): the newest value counts.  It is durable before the next step begins. */
 IFP_API int ifp_set_state(ifp_run *run, const ifp_json *state) IFP_MUSTCHECK;
+/*
+ * Adds to the execution's stream: durable, numbered without a gap, exactly once over all replays.
+ * `kind` is log, token, data, progress or a name of your own ([a-z0-9][a-z0-9._-]{0,62}).  Over
+ * event-max bytes, or events-max events of the execution, it fails with PAYLOAD_TOO_LARGE.
+ */
+IFP_API int ifp_emit(ifp_run *run, const char *kind, const ifp_json *data) IFP_MUSTCHECK;
 /*
  * True when this execution takes the change `id` of the workflow: it came here for the first time
  * after the change, which is recorded.  False when it has passed this place before: it goes on as
@@ -471,6 +492,20 @@ IFP_API void ifp_execution_release(ifp_execution *execution); /* NULL and zeroed
  * with the same text does nothing. */
 IFP_API int ifp_client_send(ifp_client *client, const char *id, const char *name,
                             const char *message, const char *dedupe) IFP_MUSTCHECK;
+typedef struct ifp_event { /* valid during the call only */
+    int64_t number;        /* 1, 2, ... */
+    int64_t at_ms;         /* since 1970 */
+    const char *kind;
+    const char *step; /* NULL: of the workflow itself */
+    int attempt;      /* of the step */
+    const char *data; /* JSON */
+} ifp_event;
+typedef int ifp_event_fn(void *ctx, const ifp_event *event);
+/* Gives the stream from behind number `after` to `fn`, in order, until the execution has ended (0),
+ * `timeout_ms` has passed (IFP_ETIMEOUT; -1: never; 0: only what is there, then 0), or `fn` returns
+ * something else than 0, which is then returned. */
+IFP_API int ifp_client_events(ifp_client *client, const char *id, int64_t after, int64_t timeout_ms,
+                              ifp_event_fn *fn, void *ctx) IFP_MUSTCHECK;
 /* The live state as JSON, to be freed with ifp_client_free; NULL when it never set one. */
 IFP_API int ifp_client_state(ifp_client *client, const char *id, char **ret_state) IFP_MUSTCHECK;
 IFP_API void ifp_client_free(void *memory); /* NULL is fine */

@@ -31,11 +31,13 @@ grant insert, update, delete on
   inferpipe._inferpipe_queue_waits, inferpipe._inferpipe_queue_freed,
   inferpipe._inferpipe_queue_backlog, inferpipe._inferpipe_debounces
   to inferpipe_worker;
-grant insert on inferpipe._inferpipe_payloads, inferpipe._inferpipe_worker_workflows
+grant insert on inferpipe._inferpipe_payloads, inferpipe._inferpipe_worker_workflows,
+  inferpipe._inferpipe_events
   to inferpipe_worker;
 
 grant select on
-  inferpipe.executions, inferpipe.steps, inferpipe.messages, inferpipe.workers, inferpipe.queues
+  inferpipe.executions, inferpipe.steps, inferpipe.events, inferpipe.messages,
+  inferpipe.workers, inferpipe.queues
   to inferpipe_reader;
 -- The views use these with the rights of who asks.
 grant execute on function

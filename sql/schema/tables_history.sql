@@ -53,8 +53,8 @@ create index _inferpipe_results_unhappy
 -- the ordinal of the call in program order.
 -- kind: 1 step, 2 sleep, 3 message, 4 child started, 5 recorded time, 6 transactional step, 7
 -- parallel step, 9 the intent of a wait (it holds when the wait times out), 10 child ended (under
--- the seq of its start), 13 a patch that this execution took, 14 continued, 15 what an await has
--- decided.  status: 0 ok, 1 failed, 2 timed out.  tokens, usd: what the step said that its last
+-- the seq of its start), 12 an event of the workflow, 13 a patch that this execution took, 14
+-- continued, 15 what an await has decided.  status: 0 ok, 1 failed, 2 timed out.  tokens, usd: what the step said that its last
 -- attempt cost.
 create table inferpipe._inferpipe_steps (
   exec_id int8 not null,
@@ -141,6 +141,22 @@ create table inferpipe._inferpipe_states (
   constraint states_pkey primary key (exec_id, step_key)
 ) partition by range (exec_id);
 
+-- The stream of an execution: what its workflow and its steps emitted, numbered without a gap in
+-- the order in which it became durable.  (fence, nth) is the emitter's own count, by which a second
+-- arrival of an event is known.
+create table inferpipe._inferpipe_events (
+  exec_id int8 not null,
+  seq int4 not null,
+  fence int4 not null,
+  nth int4 not null,
+  at timestamptz not null,
+  attempt int2 not null,            -- 0: of the workflow itself
+  kind text not null,
+  step text not null,
+  data bytea not null,
+  constraint events_pkey primary key (exec_id, seq)
+) partition by range (exec_id);
+
 -- The net under the partitions: a row whose week has no partition lands here, and `doctor` tells.
 create table inferpipe._inferpipe_executions_default
   partition of inferpipe._inferpipe_executions default;
@@ -156,3 +172,5 @@ create table inferpipe._inferpipe_payloads_default
   partition of inferpipe._inferpipe_payloads default;
 create table inferpipe._inferpipe_states_default
   partition of inferpipe._inferpipe_states default;
+create table inferpipe._inferpipe_events_default
+  partition of inferpipe._inferpipe_events default;

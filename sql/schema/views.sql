@@ -75,7 +75,8 @@ left join lateral (
 ) cost on true;
 
 -- The journal; the intents of waits are left out, waiting_for and ready_at of the execution tell
--- them.  What a step cost includes its failed attempts.
+-- them.  What a step cost includes its failed attempts.  A step whose progress is known and that is
+-- not recorded yet shows as running, done_at is when it said so.
 create view inferpipe.steps with (security_barrier) as
 select
   inferpipe.id_text(s.exec_id) as id,
@@ -94,6 +95,7 @@ select
   s.took_us,
   cost.tokens,
   cost.usd,
+  pg_catalog.convert_from(p.data, 'UTF8')::json as progress,
   s.exec_id,
   v.slug as workspace
 from inferpipe._inferpipe_steps s
@@ -107,7 +109,35 @@ left join lateral (
     select a.tokens, a.usd from inferpipe._inferpipe_attempts a
     where a.exec_id = s.exec_id and a.step_key = s.step_key) c
 ) cost on true
-where s.kind <> 9;
+left join inferpipe._inferpipe_states p on p.exec_id = s.exec_id and p.step_key = s.step_key
+where s.kind <> 9
+union all
+select
+  inferpipe.id_text(p.exec_id), p.seq, p.name, inferpipe.kind_text(1::int2), 'running', p.attempt,
+  null, null, null, p.said_at, null, null, null, null,
+  pg_catalog.convert_from(p.data, 'UTF8')::json, p.exec_id, v.slug
+from inferpipe._inferpipe_states p
+join inferpipe._inferpipe_executions e on e.exec_id = p.exec_id
+join inferpipe._inferpipe_visible v on v.workspace_id = e.workspace_id
+where p.step_key <> 0 and not exists (
+  select from inferpipe._inferpipe_steps s
+  where s.exec_id = p.exec_id and s.step_key = p.step_key);
+
+-- The stream of an execution, in order by seq.
+create view inferpipe.events with (security_barrier) as
+select
+  inferpipe.id_text(x.exec_id) as id,
+  x.seq,
+  x.at,
+  x.kind,
+  nullif(x.step, '') as step,
+  x.attempt,
+  pg_catalog.convert_from(x.data, 'UTF8')::json as data,
+  x.exec_id,
+  v.slug as workspace
+from inferpipe._inferpipe_events x
+join inferpipe._inferpipe_executions e on e.exec_id = x.exec_id
+join inferpipe._inferpipe_visible v on v.workspace_id = e.workspace_id;
 
 -- Messages that no wait has taken yet.
 create view inferpipe.messages with (security_barrier) as

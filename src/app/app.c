@@ -67,7 +67,7 @@ static int check_step_options(const ifp_step_options *o, struct err *e)
     if (o->backoff != IFP_BACKOFF_DEFAULT && o->backoff != IFP_FIXED &&
         o->backoff != IFP_EXPONENTIAL)
         return err_set(e, IFP_EINVALID, "backoff must be IFP_FIXED or IFP_EXPONENTIAL");
-    if (o->delay_ms < -1 || o->max_delay_ms < -1 || o->timeout_ms < -1)
+    if (o->delay_ms < -1 || o->max_delay_ms < -1 || o->timeout_ms < -1 || o->heartbeat_ms < -1)
         return err_set(e, IFP_EINVALID, "times must not be negative, but for -1 (none)");
     if (!(o->jitter == -1 || (o->jitter >= 0 && o->jitter <= 1)))
         return err_set(e, IFP_EINVALID, "jitter must be 0 to 1, or -1 for none");

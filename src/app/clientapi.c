@@ -164,6 +164,19 @@ int ifp_client_send(ifp_client *client, const char *id, const char *name, const 
                    : rc;
 }
 
+int ifp_client_events(ifp_client *client, const char *id, int64_t after, int64_t timeout_ms,
+                      ifp_event_fn *fn, void *ctx)
+{
+    int64_t number = 0;
+    int rc = begin_with(client, id, &number);
+
+    if (rc == 0 && (timeout_ms < -1 || !fn))
+        rc = err_set(&client->e, IFP_EINVALID,
+                     "timeout_ms must not be negative, but for -1, and a function is needed");
+    return rc == 0 ? wait_events(&client->client, number, after, timeout_ms, fn, ctx, &client->e)
+                   : rc;
+}
+
 int ifp_client_state(ifp_client *client, const char *id, char **ret_state)
 {
     int64_t number = 0;

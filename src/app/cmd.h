@@ -25,6 +25,7 @@ cli_run_fn cmd_execution_list;
 cli_run_fn cmd_execution_get;
 cli_run_fn cmd_execution_steps;
 cli_run_fn cmd_live_state;
+cli_run_fn cmd_live_events;
 cli_run_fn cmd_execution_send;
 cli_run_fn cmd_execution_cancel;
 cli_run_fn cmd_execution_retry;

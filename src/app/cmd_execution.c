@@ -391,11 +391,14 @@ int cmd_execution_get(struct cli *c, struct err *e)
 /* ---- steps ---------------------------------------------------------------------------------- */
 
 static const struct table_column step_columns[] = {
-    { "seq", "SEQ" },          { "step", "STEP" },     { "name", NULL },
-    { "kind", "KIND" },        { "status", "STATUS" }, { "attempts", "ATTEMPTS" },
-    { "took_us", NULL },       { "done_at", "DONE" },  { "wake_at", "WAKES" },
-    { "error_code", "ERROR" }, { "error", NULL },      { "tokens", NULL },
-    { "usd", NULL },           { "result", "RESULT" }, { 0 },
+    { "seq", "SEQ" },       { "step", "STEP" },
+    { "name", NULL },       { "kind", "KIND" },
+    { "status", "STATUS" }, { "attempts", "ATTEMPTS" },
+    { "took_us", NULL },    { "done_at", "DONE" },
+    { "wake_at", "WAKES" }, { "error_code", "ERROR" },
+    { "error", NULL },      { "tokens", NULL },
+    { "usd", NULL },        { "progress", NULL },
+    { "result", "RESULT" }, { 0 },
 };
 
 enum { LABEL_SIZE = 256 }; /* a name of 200 bytes, and a number */
@@ -431,6 +434,7 @@ static int add_step(void *ctx, const struct listing_step *s)
     else
         table_json(t, NULL);
     table_json(t, s->usd);
+    table_json(t, s->progress);
     table_json(t, s->result);
     return 0;
 }

@@ -80,6 +80,8 @@ static int show_step(void *ctx, const struct listing_step *s)
 {
     struct watch *w = ctx;
 
+    if (s->running)
+        return 0;
     w->seq = MAX(w->seq, s->seq);
     if (w->cli->json)
         return show_json(w, s);

@@ -52,3 +52,29 @@ int wait_execution(struct client *c, int64_t id, int64_t timeout_ms, ifp_executi
         wait_ms(timeout_ms >= 0 ? MIN(pause, timeout_ms - (now - start)) : pause);
     }
 }
+
+int wait_events(struct client *c, int64_t id, int64_t after, int64_t timeout_ms, ifp_event_fn *fn,
+                void *ctx, struct err *e)
+{
+    int64_t start = clock_mono_us() / 1000, left, pause = PAUSE_FIRST_MS;
+    struct client_page page = { .last = after };
+    int rc;
+
+    for (;;) {
+        rc = client_events(c, id, page.last, fn, ctx, &page, e);
+        if (rc != 0 || (page.ended && !page.more))
+            return rc;
+        if (page.last != after)
+            pause = PAUSE_FIRST_MS;
+        after = page.last;
+        if (page.more)
+            continue;
+        if (timeout_ms == 0)
+            return 0;
+        left = timeout_ms < 0 ? pause : start + timeout_ms - clock_mono_us() / 1000;
+        if (left <= 0)
+            return err_set(e, IFP_ETIMEOUT, "it has not ended yet");
+        wait_ms(MIN(pause, left));
+        pause = MIN(pause * 2, PAUSE_MAX_MS);
+    }
+}

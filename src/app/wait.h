@@ -17,4 +17,9 @@ bool wait_ended(enum ifp_status status);
 /* Blocks this thread, at most so long. */
 void wait_ms(int64_t ms);
 
+/* The stream from behind `after`, until it has ended, or timeout_ms has passed (IFP_ETIMEOUT; -1:
+ * never; 0: what is there), or `fn` gives something else than 0. */
+int wait_events(struct client *c, int64_t id, int64_t after, int64_t timeout_ms, ifp_event_fn *fn,
+                void *ctx, struct err *e) MUSTCHECK;
+
 #endif

@@ -64,8 +64,12 @@ enum config_type {
       1048576, "payloads up to this size stay in the row")                                         \
     X(PAYLOAD_MAX, "payload-max", "INFERPIPE_PAYLOAD_MAX", CONFIG_SIZE, "4MiB", 1024, 67108864,    \
       "largest input, message or result")                                                          \
+    X(EVENT_MAX, "event-max", "INFERPIPE_EVENT_MAX", CONFIG_SIZE, "64KiB", 64, 1048576,            \
+      "largest event of a stream")                                                                 \
+    X(EVENTS_MAX, "events-max", "INFERPIPE_EVENTS_MAX", CONFIG_INT, "100000", 1, 10000000,         \
+      "events of one execution")                                                                   \
     X(STATE_MAX, "state-max", "INFERPIPE_STATE_MAX", CONFIG_SIZE, "64KiB", 64, 1048576,            \
-      "largest live state of an execution")                                                        \
+      "largest live state of an execution, or progress of a step")                                 \
     X(RUN_MEMORY, "run-memory", "INFERPIPE_RUN_MEMORY", CONFIG_SIZE, "128MiB", 65536, 4294967296,  \
       "memory for one execution's input and journal")                                              \
     X(JOURNAL_PAGE, "journal-page", "INFERPIPE_JOURNAL_PAGE", CONFIG_INT, "1000", 1, 100000,       \

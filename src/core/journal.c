@@ -38,12 +38,18 @@ const char *journal_kind_name(enum journal_kind kind)
         return "attempts";
     case JOURNAL_INTENT:
         return "intent";
+    case JOURNAL_EMIT:
+        return "emit";
     case JOURNAL_PATCH:
         return "patch";
     case JOURNAL_CHILD_END:
         return "end of a child";
     case JOURNAL_AWAIT:
         return "await";
+    case JOURNAL_PROGRESS:
+        return "progress";
+    case JOURNAL_EVENTS:
+        return "events";
     case JOURNAL_NONE:
         break;
     }
@@ -154,6 +160,11 @@ int journal_add(struct journal *j, const struct journal_row *row)
     }
     if (row->kind == JOURNAL_CHILD_END)
         return add_end(j, slot, row);
+    if (row->kind == JOURNAL_PROGRESS) {
+        slot->progress = (struct slice){ arena_strndup(j->arena, row->result.text, row->result.len),
+                                         row->result.len };
+        return slot->progress.text ? 0 : IFP_ENOMEM;
+    }
     if (slot->row.kind != JOURNAL_NONE)
         return IFP_EINVALID;
     rc = keep(j, &slot->row, row);
@@ -224,7 +235,7 @@ bool journal_passed(const struct journal *j, int32_t seq)
     assert(seq >= 1);
     for (uint32_t at = (uint32_t)seq; at <= j->cap; at++)
         if (j->slots[at - 1].row.kind != JOURNAL_NONE || j->slots[at - 1].attempts > 0 ||
-            j->slots[at - 1].intent_us != 0)
+            j->slots[at - 1].intent_us != 0 || j->slots[at - 1].progress.text)
             return true;
     return false;
 }

@@ -34,8 +34,11 @@ enum journal_kind {
     JOURNAL_ATTEMPTS = 8,
     JOURNAL_INTENT = 9,
     JOURNAL_CHILD_END = 10,
+    JOURNAL_EMIT = 12,
     JOURNAL_PATCH = 13,
-    JOURNAL_AWAIT = 15
+    JOURNAL_AWAIT = 15,
+    JOURNAL_PROGRESS = 20, /* from here on: of the function journal, in no table */
+    JOURNAL_EVENTS = 21
 };
 enum journal_status { JOURNAL_OK = 0, JOURNAL_FAILED = 1, JOURNAL_TIMED_OUT = 2 };
 
@@ -59,6 +62,7 @@ struct journal_slot {
     int attempts;            /* failed ones recorded */
     int64_t next_us;         /* when the next attempt is due; 0: none */
     int64_t intent_us;       /* deadline of a wait; 0: none */
+    struct slice progress;   /* of a step that is not done; text NULL: none */
     struct journal_row *end; /* of a child: how it ended; NULL: not yet */
     void *work;              /* the engine's: what is to be done, or under way, for this call */
     uint32_t awaited;        /* the engine's: the number of the last wait that named this call */

@@ -31,7 +31,8 @@ static int check(const struct retry *r, struct err *e)
                        RETRY_ATTEMPTS_MAX);
     if (check_ms("delay_ms", r->delay_ms, e) != 0 ||
         check_ms("max_delay_ms", r->max_delay_ms, e) != 0 ||
-        check_ms("timeout_ms", r->timeout_ms, e) != 0)
+        check_ms("timeout_ms", r->timeout_ms, e) != 0 ||
+        check_ms("heartbeat_ms", r->heartbeat_ms, e) != 0)
         return e->code;
     if (!(r->jitter >= 0 && r->jitter <= 1))
         return err_set(e, IFP_EINVALID, "jitter: %g is not between 0 and 1, or -1", r->jitter);
@@ -60,6 +61,7 @@ int retry_resolve(const ifp_step_options *step, const ifp_step_options *workflow
     r.max_delay_ms =
         or_default(PICK(step, workflow, max_delay_ms), MAX_DELAY_DEFAULT_MS, DURATION_MAX_MS);
     r.timeout_ms = or_default(PICK(step, workflow, timeout_ms), 0, 0);
+    r.heartbeat_ms = or_default(PICK(step, workflow, heartbeat_ms), 0, 0);
     if (jitter == 0)
         r.jitter = jitter_default;
     else

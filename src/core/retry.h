@@ -22,7 +22,8 @@ struct retry {
     bool fixed;
     int64_t delay_ms, max_delay_ms;
     double jitter;
-    int64_t timeout_ms; /* of one attempt; 0: none */
+    int64_t timeout_ms;   /* of one attempt; 0: none */
+    int64_t heartbeat_ms; /* between two signs of life; 0: none are needed */
 };
 
 /* Fills what a step left at zero from the workflow's options, then from the defaults.  Either may

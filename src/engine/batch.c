@@ -196,7 +196,7 @@ static void fill(struct ifp_run *run, struct flush *flush)
     flush_add_run(flush, &f);
     fill_rows(run, flush);
     branch_fill(run, flush);
-    notes_fill(&run->notes, flush);
+    run->notes.sent = notes_fill(&run->notes, flush);
 }
 
 /* ---- sending -------------------------------------------------------------------------------- */

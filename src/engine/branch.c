@@ -149,7 +149,7 @@ static void take_in(struct branch *b, struct ifp_step_ctx *job)
     assert(b->job == job && !sm_is(&run->sm, RUN_FLIGHT));
     timer_stop(&b->timer);
     b->job = NULL;
-    job_notes_take(job);
+    job_notes_end(job);
     if (job->skipped) {
         b->next_us = 0;
     } else if (job->rc == 0) {

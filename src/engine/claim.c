@@ -307,7 +307,11 @@ static void load_row(struct engine *e, const struct store_journal_row *row)
     if (!run || !run->load_sent || !sm_is(&run->sm, RUN_LOADING))
         return; /* dropped meanwhile, or claimed anew */
     assert(run->journal.pending == 0 && !run->job);
-    if (row->kind != STORE_ATTEMPTS) {
+    if (row->kind == JOURNAL_EVENTS) {
+        run->notes.events = row->seq;
+        return;
+    }
+    if (row->kind != STORE_ATTEMPTS && row->kind != JOURNAL_PROGRESS) {
         assert(run->load_rows < e->claim.load_limit && row->step_key >= run->load_after);
         run->load_rows++;
         run->load_after = row->step_key;

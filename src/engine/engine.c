@@ -151,6 +151,7 @@ static void on_turn(void *ctx)
     if (lease_fresh(e))
         run_passes(e);
     batch_send(e);
+    tell_turn(e);
     claim_turn(e);
     quotas_turn(e);
     if (engine_draining(e) && e->runs.count == 0 && !e->leaving && !store_op_busy(&e->claim.op) &&
@@ -333,6 +334,7 @@ int engine_open(struct loop *l, const struct engine_options *o, struct engine **
     local_open(e);
     quotas_open(e);
     batch_open(e);
+    tell_open(e);
     e->opened = true;
     *ret = e;
     return 0;
@@ -347,6 +349,7 @@ static void on_store_closed(void *ctx)
     assert(e->runs.count == 0 && !e->alone);
     e->store = NULL;
     deferred_cancel(&e->turn);
+    tell_close(e);
     batch_close(e);
     quotas_close(e);
     claim_close(e);

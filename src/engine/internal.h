@@ -15,6 +15,7 @@
 #include "engine/local.h"
 #include "engine/quotas.h"
 #include "engine/run.h"
+#include "engine/tell.h"
 #include "store/store.h"
 
 enum engine_state {
@@ -49,6 +50,7 @@ struct engine {
     struct quotas quotas;
     struct batches batches;
     struct jobs jobs;
+    struct tell tell;
     int stop_code;
     struct err stop_error;
 };

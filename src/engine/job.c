@@ -66,8 +66,8 @@ static void destroy(struct ifp_step_ctx *job)
 {
     assert(!job->slot && list_empty(&job->wait_link));
     list_del(&job->link);
+    job_notes_release(job);
     arena_release(&job->arena);
-    job_notes_release(&job->notes);
     mem_free(job);
 }
 
@@ -78,6 +78,7 @@ static int64_t call_user(struct ifp_step_ctx *job, struct pg_conn *db)
     int64_t from = clock_mono_us();
 
     assert((db != NULL) == (job->tx_fn != NULL));
+    job_notes_begin(job);
     crash_here(job->tx_fn ? CRASH_TX_BEGIN : CRASH_STEP_BEFORE);
     job->rc = job->tx_fn ? job->tx_fn(job, db, job->input, &job->output)
                          : job->fn(job, job->input, &job->output);
@@ -254,7 +255,7 @@ static void on_done(struct work *w)
         if (!branch_done(job->branch, job))
             return;
     } else if (job->run) {
-        job_notes_take(job);
+        job_notes_end(job);
         run_attempt_done(job->run, job);
     }
     destroy(job);
@@ -289,7 +290,11 @@ static struct ifp_step_ctx *create(struct ifp_run *run, struct branch *branch)
     job->tx_fn = a->tx_fn;
     job->exec_id = run->exec_id;
     job->step_key = a->call.step_key;
-    job_notes_init(&job->notes);
+    job->seq = a->call.seq;
+    job->heartbeat_ms = a->tx_fn ? 0 : a->retry.heartbeat_ms;
+    job->on_loop = a->on_loop;
+    job->name = arena_strndup(&job->arena, a->call.name, strlen(a->call.name));
+    job_notes_init(job);
     job->timeout_ms = a->retry.timeout_ms;
     memcpy(job->id, run->id, sizeof(job->id));
     snprintf(job->key, sizeof(job->key), "%s-%016" PRIx64, run->id, (uint64_t)a->call.step_key);
@@ -311,11 +316,11 @@ static bool prepare_tx(struct ifp_step_ctx *job)
         .step_key = call->step_key,
         .fence = run->fence,
         .seq = call->seq,
-        .name = arena_strndup(&job->arena, call->name, strlen(call->name)),
+        .name = job->name,
         .attempts = job->attempt,
         .inline_max = engine_limit(run->engine, CONFIG_PAYLOAD_INLINE),
     };
-    return job->tx.name != NULL;
+    return job->name != NULL;
 }
 
 static void launch(struct ifp_step_ctx *job)
@@ -348,7 +353,10 @@ int job_start(struct ifp_run *run, struct branch *branch)
     /* The column ends there; who tries without end goes on with that number. */
     job->attempt = slot ? MIN(slot->attempts + 1, INT16_MAX) : 1;
     job->input = value_copy(&job->arena, value_slice(a->input));
-    if (!slot || !job->input || !prepare_tx(job) ||
+    if (slot && slot->progress.text)
+        job->progress = value_copy(&job->arena, slot->progress);
+    if (!slot || !job->input || !prepare_tx(job) || job->arena.broken ||
+        job_notes_watch(job) != 0 ||
         (job->timeout_ms != 0 && !job->tx_fn && timer_start(timer, job->timeout_ms * 1000) != 0)) {
         destroy(job);
         return IFP_ENOMEM;
@@ -384,7 +392,7 @@ void job_detach(struct ifp_step_ctx *job)
 {
     assert(is_under_way(job));
     atomic_store(&job->canceled, true);
-    job_notes_take(job);
+    job_notes_end(job);
     job->run = NULL;
     if (job->finished) {
         destroy(job);

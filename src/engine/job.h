@@ -43,8 +43,12 @@ struct ifp_step_ctx {
     ifp_step_fn *fn;
     ifp_step_tx_fn *tx_fn;
     struct txstep tx;
-    int64_t exec_id, step_key, timeout_ms;
+    int64_t exec_id, step_key, timeout_ms, heartbeat_ms;
+    int32_t seq;
     int attempt;
+    bool on_loop;
+    const char *name; /* in the arena */
+    const ifp_json *progress;
     struct job_notes notes;
     char id[IFP_ID_SIZE];
     char key[40];

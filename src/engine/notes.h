@@ -1,9 +1,11 @@
 /*
- * engine/notes.h - what an execution says beside its journal: costs of its steps, its live state.
+ * engine/notes.h - what an execution says beside its journal: costs and progress of its steps, its
+ * live state, its stream of events.
  *
- * Notes wait in their run, oldest first, and leave with its next commit; a step does not start
- * while some wait.  Every commit carries all that are not acknowledged, so they arrive in order,
- * and what was sent twice writes the same once more.
+ * Notes wait in their run, oldest first.  They leave with its next commit, and a step does not
+ * start while some wait; what a running step says leaves at once, by a statement of its own
+ * (tell.h). Either way carries all that are not acknowledged, so they arrive in order whichever
+ * comes first, and what arrives twice is written once.
  */
 #ifndef ENGINE_NOTES_H
 #define ENGINE_NOTES_H
@@ -24,18 +26,24 @@ struct notes { /* part of struct ifp_run */
     struct list list;
     int32_t last;       /* number of the newest note */
     int32_t sent;       /* ... of the newest one in the commit in flight */
+    int32_t told;       /* ... of the newest one that the statement in flight carries */
+    int32_t events;     /* of the execution so far, as far as this process knows */
+    size_t bytes;       /* of data that waits */
     int64_t state_mark; /* what the newest state is known by */
 };
 
 void notes_init(struct notes *n);
 /* Forgets all of them. */
 void notes_clear(struct notes *n);
-/* Copies the note and numbers it; IFP_ENOMEM. */
+/* A copy in memory of its own, not numbered and in no list; NULL when memory is out. */
+struct note *notes_copy(const struct flush_note *note) MUSTCHECK;
+/* Numbers it and takes it over. */
+void notes_push(struct notes *n, struct note *note);
 int notes_add(struct notes *n, const struct flush_note *note) MUSTCHECK;
 bool notes_any(const struct notes *n);
-/* Adds all to the run that was added last. */
-void notes_fill(struct notes *n, struct flush *f);
-/* What notes_fill added is durable. */
-void notes_acked(struct notes *n);
+/* Adds all to the run that was added last; gives the number of the newest. */
+int32_t notes_fill(const struct notes *n, struct flush *f);
+/* Those up to this number are durable. */
+void notes_acked(struct notes *n, int32_t upto);
 
 #endif

@@ -531,7 +531,7 @@ void run_committed(struct ifp_run *run, const struct flush_answer *answer)
     assert(!run->failure.set || kind == ACT_STEP);
     assert(!run->parks || kind == ACT_STEP || kind == ACT_SLEEP || kind == ACT_AWAIT);
     journal_committed(&run->journal);
-    notes_acked(&run->notes);
+    notes_acked(&run->notes, run->notes.sent);
     run->locked = 0;
     run->suspect = 0;
     run->spawned = 0;
@@ -602,20 +602,31 @@ static void on_deadline(void *ctx)
     }
 }
 
+/* Its run goes on without it. */
+static void leave_behind(struct ifp_run *run, const char *why)
+{
+    int attempt = run->job->attempt;
+
+    assert(sm_is(&run->sm, RUN_STEP));
+    timer_stop(&run->timer);
+    job_detach(run->job);
+    run->job = NULL;
+    attempt_failed(run, attempt, ifp_error_name(IFP_ETIMEOUT), why, false);
+}
+
+void run_attempt_silent(struct ifp_run *run)
+{
+    leave_behind(run, "no heartbeat came in time");
+}
+
 static void on_timer(void *ctx)
 {
     struct ifp_run *run = ctx;
-    int attempt;
 
     assert(sm_is(&run->sm, RUN_STEP) || sm_is(&run->sm, RUN_PAUSED) ||
            sm_is(&run->sm, RUN_BRANCHES));
-    if (!sm_is(&run->sm, RUN_STEP)) {
+    if (sm_is(&run->sm, RUN_STEP))
+        leave_behind(run, "the attempt's time has passed");
+    else
         run_wake(run);
-        return;
-    }
-    attempt = run->job->attempt;
-    job_detach(run->job);
-    run->job = NULL;
-    attempt_failed(run, attempt, ifp_error_name(IFP_ETIMEOUT), "the attempt's time has passed",
-                   false);
 }

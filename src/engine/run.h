@@ -136,6 +136,8 @@ void run_pass(struct ifp_run *run); /* one pass and what follows from it */
 void run_committed(struct ifp_run *run, const struct flush_answer *answer);
 /* The attempt under way has ended: replies to job.c. */
 void run_attempt_done(struct ifp_run *run, struct ifp_step_ctx *job);
+/* The attempt under way has stopped beating: it is left behind, and has failed. */
+void run_attempt_silent(struct ifp_run *run);
 /* The execution ends, whatever it was doing: commits status and error. */
 void run_fail(struct ifp_run *run, const char *code, const char *text);
 void run_cancel(struct ifp_run *run);

@@ -38,6 +38,8 @@ struct work_pool {
     bool abandoned;       /* under lock: threads end and leave the handle alone */
 
     uv_async_t wake;
+    loop_fn *poked; /* NULL: none */
+    void *poked_ctx;
     pthread_t *threads; /* owned */
     int started, limit;
     int busy;
@@ -165,7 +167,11 @@ static void deliver(struct work_pool *p)
 
 static void on_wake(uv_async_t *wake)
 {
-    deliver(CONTAINER_OF(wake, struct work_pool, wake));
+    struct work_pool *p = CONTAINER_OF(wake, struct work_pool, wake);
+
+    if (p->poked)
+        p->poked(p->poked_ctx);
+    deliver(p);
 }
 
 static void on_closed(uv_handle_t *wake)
@@ -257,6 +263,22 @@ bool work_cancel(struct work_pool *p, struct work *w)
     if (found)
         p->busy--;
     return found;
+}
+
+void work_on_poke(struct work_pool *p, loop_fn *poked, void *ctx)
+{
+    assert(!p->poked && p->busy == 0);
+    p->poked = poked;
+    p->poked_ctx = ctx;
+}
+
+/* An abandoned pool has no handle any more. */
+void work_poke(struct work_pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    if (!p->abandoned)
+        uv_async_send(&p->wake);
+    pthread_mutex_unlock(&p->lock);
 }
 
 int work_pool_busy(const struct work_pool *p)

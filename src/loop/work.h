@@ -33,6 +33,10 @@ void work_pool_abandon(struct work_pool *p);
 void work_start(struct work_pool *p, struct work *w);
 /* Takes queued work back before a thread has it: true, and neither callback comes. */
 bool work_cancel(struct work_pool *p, struct work *w);
+/* Any thread: `poked` (set once, before the first work) is called on the loop soon; calls may fall
+ * together. */
+void work_on_poke(struct work_pool *p, loop_fn *poked, void *ctx);
+void work_poke(struct work_pool *p);
 int work_pool_busy(const struct work_pool *p); /* queued and running */
 
 #endif

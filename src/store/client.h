@@ -59,6 +59,14 @@ int client_fork(struct client *c, int64_t id, const ifp_fork_options *o, int64_t
 int client_get(struct client *c, int64_t id, ifp_execution *ret, char **ret_input,
                struct err *e) MUSTCHECK;
 
+/* A page of the stream from behind number `after`; what `fn` returns other than 0 ends it. */
+struct client_page {
+    int64_t last; /* number of the last one given, or `after` */
+    bool more;    /* ask again for the rest */
+    bool ended;   /* the execution had ended, with no event behind this page unless `more` */
+};
+int client_events(struct client *c, int64_t id, int64_t after, ifp_event_fn *fn, void *ctx,
+                  struct client_page *ret, struct err *e) MUSTCHECK;
 /* The live state, for mem_free; NULL when it never set one. */
 int client_state(struct client *c, int64_t id, char **ret_state, struct err *e) MUSTCHECK;
 

@@ -396,3 +396,27 @@ struct flush_answer flush_answer_at(const struct flush *f, int row)
         .payload = pgres_bytes(res, row, 5),
     };
 }
+
+void flush_send_notes(struct flush *f, int64_t worker, store_done_fn *done)
+{
+    struct pgargs *args = store_begin(&f->op, STATEMENT_NOTES, done);
+
+    assert(worker > 0 && f->runs > 0);
+    pgargs_int8(args, worker);
+    pgargs_array(args, &f->run[RUN_EXEC]);
+    pgargs_array(args, &f->run[RUN_FENCE]);
+    send_columns(args, f->note, FLUSH_NOTE_COLUMNS);
+    store_on_pool(&f->op);
+}
+
+struct flush_told flush_told_at(const struct flush *f, int row)
+{
+    const struct pgres *res = f->op.res;
+
+    assert(res && row < f->op.rows);
+    return (struct flush_told){
+        .exec_id = pgres_int8(res, row, 0),
+        .verdict = (enum flush_verdict)pgres_int2(res, row, 1),
+        .events = pgres_int4(res, row, 2),
+    };
+}

@@ -60,7 +60,7 @@ struct flush_attempt {
 };
 
 /* What an execution says beside its journal: the numbers of flush_notes.sql. */
-enum flush_what { FLUSH_COST = 1, FLUSH_STATE = 2 };
+enum flush_what { FLUSH_COST = 1, FLUSH_STATE = 2, FLUSH_EVENT = 3, FLUSH_PROGRESS = 4 };
 struct flush_note {
     enum flush_what what;
     int64_t step_key; /* 0: of the execution */
@@ -129,5 +129,14 @@ struct flush_answer {
 
 void flush_send(struct flush *f, int64_t worker, store_done_fn *done);
 struct flush_answer flush_answer_at(const struct flush *f, int row);
+
+/* Only the notes, of runs whose step goes on: rows, waits and ends do not count. */
+void flush_send_notes(struct flush *f, int64_t worker, store_done_fn *done);
+struct flush_told {
+    int64_t exec_id;
+    enum flush_verdict verdict;
+    int32_t events; /* of the execution */
+};
+struct flush_told flush_told_at(const struct flush *f, int row);
 
 #endif

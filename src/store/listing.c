@@ -149,6 +149,8 @@ static struct listing_step step_at(const struct pgres *res, int row)
         .nth = pgres_int8(res, row, 11),
         .tokens = number_at(res, row, 12),
         .usd = pgres_text(res, row, 13),
+        .progress = pgres_text(res, row, 14),
+        .running = strcmp(text_or_empty(res, row, 4), "running") == 0,
     };
 }
 

@@ -30,7 +30,8 @@ struct listing_step {
     const char *name, *kind, *status, *result, *error_code, *error;
     int64_t done_ms, wake_ms, took_us, tokens; /* 0: none */
     int64_t nth; /* which one of its name; 0 unless the listing began with the first */
-    const char *usd;
+    const char *usd, *progress;
+    bool running; /* not recorded yet: its progress is known */
 };
 typedef int listing_step_fn(void *ctx, const struct listing_step *row);
 /* In program order, with seq > after_seq. */

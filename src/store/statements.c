@@ -115,6 +115,13 @@ static const struct pgstmt statements[STATEMENTS] = {
         " $64::int2[], $65::bytea[], $66::bytea[], $67::text[])",
     },
 
+    [STATEMENT_NOTES] = {
+        "notes",
+        "select exec_id, verdict, events from inferpipe.notes($1::int8, $2::int8[], $3::int4[],"
+        " $4::int8[], $5::int2[], $6::int8[], $7::int4[], $8::int2[], $9::int4[], $10::text[],"
+        " $11::text[], $12::bytea[], $13::int8[], $14::int8[])",
+    },
+
     [STATEMENT_TX_ID] = { "tx_id", "select pg_catalog.pg_current_xact_id()::text" },
     [STATEMENT_TX_RECORD] = {
         "tx_record",
@@ -187,6 +194,17 @@ static const struct pgstmt statements[STATEMENTS] = {
         " where v.exec_id = $2::int8 and v.workspace = $1::text",
     },
 
+    [STATEMENT_EVENTS] = {
+        "events",
+        "with page as (select x.seq, x.at, x.kind, x.step, x.attempt, x.data"
+        " from inferpipe._inferpipe_events x where x.exec_id = $2::int8 and x.seq > $3::int4"
+        " order by x.seq limit $4::int4)"
+        " select p.seq, p.at, p.kind, p.step, p.attempt, p.data, f.exec_id is not null"
+        " from inferpipe._inferpipe_executions e"
+        " left join inferpipe._inferpipe_results f on f.exec_id = e.exec_id"
+        " left join page p on true"
+        " where e.exec_id = $2::int8 and e.workspace_id = $1::int4 order by p.seq",
+    },
     [STATEMENT_STATE] = {
         "state",
         "select s.data from inferpipe._inferpipe_executions e"
@@ -221,7 +239,7 @@ static const struct pgstmt statements[STATEMENTS] = {
         " v.done_at, v.wake_at, v.took_us, case when $3::int4 = 0 then"
         " row_number() over (partition by v.name, v.kind = 'child end'"
         " order by v.seq) else 0 end::int8,"
-        " v.tokens, v.usd::text"
+        " v.tokens, v.usd::text, v.progress::text"
         " from inferpipe._inferpipe_executions e"
         " left join inferpipe.steps v on v.exec_id = e.exec_id and v.seq > $3::int4"
         " where e.exec_id = $2::int8 and e.workspace_id = $1::int4 order by v.seq",

@@ -29,6 +29,7 @@ enum statement {
     STATEMENT_QUEUE_REPORT,
     STATEMENT_JOURNAL,
     STATEMENT_FLUSH,
+    STATEMENT_NOTES,
     /* transactional steps */
     STATEMENT_TX_ID,
     STATEMENT_TX_RECORD,
@@ -47,6 +48,7 @@ enum statement {
     STATEMENT_MATCHING,
     STATEMENT_REPAIR,
     STATEMENT_GET,
+    STATEMENT_EVENTS,
     STATEMENT_STATE,
     /* listings */
     STATEMENT_LIST_ALL,

@@ -51,6 +51,7 @@ static const char *fresh_database(void)
         "delete from inferpipe._inferpipe_messages;"
         "delete from inferpipe._inferpipe_payloads;"
         "delete from inferpipe._inferpipe_states;"
+        "delete from inferpipe._inferpipe_events;"
         "delete from inferpipe._inferpipe_cancels;"
         "delete from inferpipe._inferpipe_workers;"
         "delete from inferpipe._inferpipe_idempotency;"

@@ -35,6 +35,7 @@ static void assert_retry(struct retry got, struct retry want)
     assert_int_equal(got.max_delay_ms, want.max_delay_ms);
     assert_true(got.jitter == want.jitter);
     assert_int_equal(got.timeout_ms, want.timeout_ms);
+    assert_int_equal(got.heartbeat_ms, want.heartbeat_ms);
 }
 
 static int64_t delay_after(struct retry r, int attempt, uint64_t random)
@@ -73,10 +74,10 @@ static void nothing_set_takes_the_defaults(void **state)
 static void the_step_wins_over_the_workflow_and_it_over_the_defaults(void **state)
 {
     const ifp_step_options zero = { 0 };
-    const ifp_step_options workflow = { 7, IFP_FIXED, 10, 20, 0.5, 30, 0 };
-    const ifp_step_options step = { 2, IFP_EXPONENTIAL, 1, 3, 0.25, 4, 0 };
-    const struct retry of_workflow = { 7, true, 10, 20, 0.5, 30 };
-    const struct retry of_step = { 2, false, 1, 3, 0.25, 4 };
+    const ifp_step_options workflow = { 7, IFP_FIXED, 10, 20, 0.5, 30, 6, 0 };
+    const ifp_step_options step = { 2, IFP_EXPONENTIAL, 1, 3, 0.25, 4, 5, 0 };
+    const struct retry of_workflow = { 7, true, 10, 20, 0.5, 30, 6 };
+    const struct retry of_step = { 2, false, 1, 3, 0.25, 4, 5 };
 
     (void)state;
     assert_retry(resolved(NULL, &workflow), of_workflow);
@@ -91,14 +92,14 @@ static void each_field_is_taken_on_its_own(void **state)
     const ifp_step_options workflow = { .backoff = IFP_FIXED, .max_delay_ms = 1, .timeout_ms = 8 };
 
     (void)state;
-    assert_retry(resolved(&step, &workflow), (struct retry){ 9, true, 1000, 5000, 0.2, 8 });
+    assert_retry(resolved(&step, &workflow), (struct retry){ 9, true, 1000, 5000, 0.2, 8, 0 });
 }
 
 static void minus_one_means_none_and_is_not_filled_in(void **state)
 {
-    const ifp_step_options none = { -1, IFP_BACKOFF_DEFAULT, -1, -1, -1, -1, 0 };
-    const ifp_step_options workflow = { 7, IFP_BACKOFF_DEFAULT, 10, 20, 0.5, 30, 0 };
-    const struct retry want = { 0, false, 0, DURATION_MAX_MS, 0, 0 };
+    const ifp_step_options none = { -1, IFP_BACKOFF_DEFAULT, -1, -1, -1, -1, -1, 0 };
+    const ifp_step_options workflow = { 7, IFP_BACKOFF_DEFAULT, 10, 20, 0.5, 30, 6, 0 };
+    const struct retry want = { 0, false, 0, DURATION_MAX_MS, 0, 0, 0 };
 
     (void)state;
     assert_retry(resolved(&none, &workflow), want);
@@ -107,15 +108,15 @@ static void minus_one_means_none_and_is_not_filled_in(void **state)
 
 static void the_limits_themselves_are_fine(void **state)
 {
-    const ifp_step_options most = {
-        10000, IFP_EXPONENTIAL, DURATION_MAX_MS, DURATION_MAX_MS, 1, DURATION_MAX_MS, 0
-    };
-    const ifp_step_options least = { 1, IFP_FIXED, 1, 1, 0x1p-60, 1, 0 };
+    const ifp_step_options most = { 10000, IFP_EXPONENTIAL, DURATION_MAX_MS, DURATION_MAX_MS,
+                                    1,     DURATION_MAX_MS, DURATION_MAX_MS, 0 };
+    const ifp_step_options least = { 1, IFP_FIXED, 1, 1, 0x1p-60, 1, 1, 0 };
 
     (void)state;
-    assert_retry(resolved(&most, NULL), (struct retry){ 10000, false, DURATION_MAX_MS,
-                                                        DURATION_MAX_MS, 1, DURATION_MAX_MS });
-    assert_retry(resolved(&least, NULL), (struct retry){ 1, true, 1, 1, 0x1p-60, 1 });
+    assert_retry(resolved(&most, NULL),
+                 (struct retry){ 10000, false, DURATION_MAX_MS, DURATION_MAX_MS, 1, DURATION_MAX_MS,
+                                 DURATION_MAX_MS });
+    assert_retry(resolved(&least, NULL), (struct retry){ 1, true, 1, 1, 0x1p-60, 1, 1 });
 }
 
 #define OVER_MS (DURATION_MAX_MS + 1)

@@ -1,6 +1,6 @@
 -- Notes go in beside the journal, under the same fence; sent again they write the same.
 begin;
-select plan(9);
+select plan(16);
 select inferpipe_test.setup();
 select inferpipe_test.start() as id \gset
 select count(*) from inferpipe_test.claim();
@@ -43,5 +43,24 @@ select is(pg_temp.note(:id, 1, 2, p_numbers => array[2, 3], p_data => array['"ol
 select is(state::text, '"new"', 'the last one counts') from inferpipe.executions;
 select is(pg_temp.note(:id, 2, 2, p_data => array['"stale"']), 2::int2, 'another fence');
 select is(state::text, '"new"', 'says nothing') from inferpipe.executions;
+
+select is(pg_temp.note(:id, 1, 3, p_numbers => array[4, 6], p_data => array['"a"', '"b"']), 0::int2,
+  'two events');
+select is(pg_temp.note(:id, 1, 3, p_numbers => array[4, 6, 7],
+  p_data => array['"a"', '"b"', '"c"']), 0::int2, 'the same again, and one more');
+select is(string_agg(seq || data::text, ' ' order by seq), '1"a" 2"b" 3"c"', 'each once, no gap')
+from inferpipe.events;
+select count(*) from inferpipe_test.flush(:id, 1, 4);
+select count(*) from inferpipe_test.claim();
+select is(pg_temp.note(:id, 2, 3, p_numbers => array[1], p_data => array['"d"']), 0::int2,
+  'the next owner counts anew');
+select is(max(seq), 4, 'the stream goes on') from inferpipe._inferpipe_events;
+select is(count(*)::int, 1, 'a running step with its progress')
+from inferpipe.notes(99, array[:id], array[2], array[:id], array[4::int2],
+  array[inferpipe.name_key('next')], array[2], array[1::int2], array[2], array['next'],
+  array[null], array[convert_to('{"at": 5}', 'UTF8')], array[0::int8], array[0::int8])
+where verdict = 0 and events = 4;
+select is(format('%s %s %s', name, attempts, progress->>'at'), 'next 1 5', 'shows it')
+from inferpipe.steps where status = 'running';
 select * from finish();
 rollback;
