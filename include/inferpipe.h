@@ -260,6 +260,16 @@ IFP_API int ifp_emit(ifp_run *run, const char *kind, const ifp_json *data) IFP_M
  */
 IFP_API bool ifp_patched(ifp_run *run, const char *id);
 
+/*
+ * Registers how to undo what was done so far: when the workflow fails, is canceled or passes its
+ * deadline, the registered compensations run in reverse as steps of those names, and then it ends
+ * as it would have.  One that fails for good is named in the error, the others still run.  The call
+ * that meets a cancel (or the deadline) gives IFP_ECANCELED (IFP_ETIMEOUT), and so does each after
+ * it: return.  Takes no place in the journal; `input` may be any value of this pass.
+ */
+IFP_API int ifp_compensate(ifp_run *run, const char *name, ifp_step_fn *fn, const ifp_json *input,
+                           const ifp_step_options *options) IFP_MUSTCHECK;
+
 /* ---- Composition: parallel steps and children ---------------------------------------------------
  *
  * Starting does not suspend: ifp_spawn and ifp_spawn_child give a future at once, and the work

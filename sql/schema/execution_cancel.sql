@@ -5,8 +5,8 @@
 -- its code again and sees the flag. For an owned one a row in _inferpipe_cancels carries the news
 -- to the worker's next tick. p_force ends it in any case; its owner's next write is refused.
 --
--- Asking twice is fine.  Failure: IP404 unknown, IP409 it has ended.  Locks: the runs of its parent
--- and its own, in this order.
+-- Asking twice is fine; one that runs its compensations already is left alone.  Failure: IP404
+-- unknown, IP409 it has ended.  Locks: the runs of its parent and its own, in this order.
 create function inferpipe.execution_cancel(p_workspace int4, p_exec int8, p_force bool)
 returns int4 language plpgsql volatile
 as $$
@@ -53,6 +53,9 @@ as $$
 declare
   c_flag_cancel constant int2 := 1;
 begin
+  if inferpipe.is_unwinding(p_run.exec_id) then
+    return;
+  end if;
   if p_run.owner <> 0 then
     perform inferpipe.cancel_tell(p_run.owner, p_run.exec_id);
   end if;
@@ -74,4 +77,12 @@ begin
   values (p_worker, p_exec)
   on conflict do nothing;
 end
+$$;
+
+-- The execution runs its compensations, or has run them: there is a marker in its journal.
+create function inferpipe.is_unwinding(p_exec int8)
+returns bool language sql stable
+as $$
+  select exists (
+    select from inferpipe._inferpipe_steps s where s.exec_id = p_exec and s.step_key = 11)
 $$;

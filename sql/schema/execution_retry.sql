@@ -3,7 +3,8 @@
 -- Its result is deleted, and with it the failure it ended with: the failed (or timed out) row of
 -- the last call, the intent of that wait, and the attempts of that step, so that the step has its
 -- full number of attempts again. Failures that the workflow has handled and gone on from stay:
--- replay needs them.
+-- replay needs them.  Of one that was compensated, the failed compensations are tried again; when
+-- none has failed, there is nothing left to go on from.
 --
 -- The fence goes on counting from the result's, so that no claim before the end can match again.
 -- The time to the deadline begins anew; executions.deadline keeps the first one, from which the
@@ -38,14 +39,15 @@ begin
   v_parent := exists (
     select from inferpipe._inferpipe_steps t where t.exec_id = p_exec and t.kind = c_child);
   perform inferpipe.runs_insert(p_workspace, array[p_exec], array[e.lane], array[e.prio],
-    array[v_now], array[v_now + (e.deadline - e.created_at)],
+    array[v_now], array[
+      case when not inferpipe.is_unwinding(p_exec) then v_now + (e.deadline - e.created_at) end],
     array[case when v_parent then c_flag_parent else 0 end::int2], array[e.parent_id],
     case when e.queue_key is not null then array[e.queue_key] end, array[v_fence], array[
       exists (select from inferpipe._inferpipe_steps t where t.exec_id = p_exec)
       or exists (select from inferpipe._inferpipe_attempts a where a.exec_id = p_exec)])
   from inferpipe._inferpipe_executions e
   where e.exec_id = p_exec;
-  if v_parent then
+  if v_parent and not inferpipe.is_unwinding(p_exec) then
     perform inferpipe.children_settle(p_workspace, p_exec);
   end if;
 end
@@ -69,6 +71,10 @@ declare
   v_last record;
   v_acted int4;
 begin
+  if inferpipe.is_unwinding(p_exec) then
+    perform inferpipe.forget_undoing(p_exec);
+    return;
+  end if;
   select t.seq, t.kind, t.status into v_last
   from inferpipe._inferpipe_steps t
   where t.exec_id = p_exec and t.kind <> c_intent
@@ -134,6 +140,30 @@ begin
       perform inferpipe.execution_retry(p_workspace, v_child.exec_id);
     end if;
   end loop;
+end
+$$;
+
+-- Takes failed compensations out of the journal, so that they are tried again; IP409 when there is
+-- none: what the execution did has been undone, it cannot go on from there.
+create function inferpipe.forget_undoing(p_exec int8)
+returns void language plpgsql volatile
+as $$
+declare
+  v_failed int8[];
+begin
+  with failed as (
+    delete from inferpipe._inferpipe_steps t
+    using inferpipe._inferpipe_steps m
+    where t.exec_id = p_exec and m.exec_id = p_exec and m.step_key = 11 and t.seq > m.seq
+      and t.status <> 0
+    returning t.step_key)
+  select array_agg(f.step_key) into v_failed from failed f;
+  if v_failed is null then
+    raise exception 'execution % has been compensated: start it anew', inferpipe.id_text(p_exec)
+      using errcode = 'IP409';
+  end if;
+  delete from inferpipe._inferpipe_attempts a
+  where a.exec_id = p_exec and a.step_key = any (v_failed);
 end
 $$;
 

@@ -60,6 +60,7 @@ declare
   c_back constant int2 := 4;
   c_await constant int2 := 5;
   c_sleep constant int2 := 2;
+  c_unwind constant int2 := 11;
   v_now timestamptz := inferpipe.clock();
   v_own int8[];    -- what is ours and locked, ascending; the next three are aligned with it
   v_pos int4[];    -- its place in the p_ arrays
@@ -114,6 +115,9 @@ begin
   end if;
 
   if v_own is not null then
+    if c_unwind = any (r_kind) then
+      perform inferpipe.flush_unwind(v_own, r_exec, r_kind);
+    end if;
     if cardinality(l_exec) > 0 then
       perform inferpipe.flush_payloads(v_own, l_exec, l_hash, l_data);
     end if;

@@ -74,3 +74,19 @@ begin
       and (p_wrote[width_bucket(o.exec_id, p_wrote)] = o.exec_id or o.exec_id = any (a_exec))));
 end
 $$;
+
+-- Executions that begin to run their compensations: neither a cancel nor the deadline counts any
+-- more, and neither may wake them or cut short a wait.
+create function inferpipe.flush_unwind(p_own int8[], r_exec int8[], r_kind int2[])
+returns void language plpgsql volatile
+as $$
+declare
+  c_unwind constant int2 := 11;
+  c_flag_cancel constant int2 := 1;
+begin
+  update inferpipe._inferpipe_runs r set flags = r.flags & ~c_flag_cancel, deadline = null
+  where r.exec_id = any (array(
+    select x.exec_id from unnest(r_exec, r_kind) x(exec_id, kind)
+    where x.kind = c_unwind and p_own[width_bucket(x.exec_id, p_own)] = x.exec_id));
+end
+$$;

@@ -50,11 +50,11 @@ create index _inferpipe_results_unhappy
   on inferpipe._inferpipe_results (finished_at) where status <> 1;
 
 -- The journal.  step_key is a hash of name and occurrence; the name is compared on replay.  seq is
--- the ordinal of the call in program order.
--- kind: 1 step, 2 sleep, 3 message, 4 child started, 5 recorded time, 6 transactional step, 7
--- parallel step, 9 the intent of a wait (it holds when the wait times out), 10 child ended (under
--- the seq of its start), 12 an event of the workflow, 13 a patch that this execution took, 14
--- continued, 15 what an await has decided.  status: 0 ok, 1 failed, 2 timed out.  tokens, usd: what the step said that its last
+-- the ordinal of the call in program order. kind: 1 step, 2 sleep, 3 message, 4 child started, 5
+-- recorded time, 6 transactional step, 7 parallel step, 9 the intent of a wait (it holds when the
+-- wait times out), 10 child ended (under the seq of its start), 11 compensations follow, 12 an
+-- event of the workflow, 13 a patch that this execution took, 14 continued, 15 what an await has
+-- decided.  status: 0 ok, 1 failed, 2 timed out.  tokens, usd: what the step said that its last
 -- attempt cost.
 create table inferpipe._inferpipe_steps (
   exec_id int8 not null,

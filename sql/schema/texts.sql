@@ -22,7 +22,8 @@ returns text language sql immutable parallel safe
 as $$
   select case p_kind when 1 then 'step' when 2 then 'sleep' when 3 then 'message'
     when 4 then 'child' when 5 then 'now' when 6 then 'tx' when 7 then 'step'
-    when 9 then 'intent' when 10 then 'child end' when 12 then 'emit' when 13 then 'patch'
+    when 9 then 'intent' when 10 then 'child end' when 11 then 'unwind'
+    when 12 then 'emit' when 13 then 'patch'
     when 14 then 'continued' when 15 then 'await' end
 $$;
 

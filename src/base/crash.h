@@ -26,7 +26,9 @@
     X(CRASH_TX_COMMITTED, "tx.committed")     /* committed, the engine does not know */            \
     X(CRASH_RETRY_WAIT, "retry.wait")         /* a failed attempt is recorded, the next is due */  \
     X(CRASH_CANCEL_SEEN, "cancel.seen")       /* the cancel arrived, nothing is written */         \
-    X(CRASH_REAP_MARKED, "reap.marked")       /* another worker is marked dead, not released */    \
+    X(CRASH_UNWIND_BEGIN, "unwind.begin")     /* the marker is about to be written */              \
+    X(CRASH_UNWIND_DONE, "unwind.done") /* all compensations are done, the end not written */      \
+    X(CRASH_REAP_MARKED, "reap.marked") /* another worker is marked dead, not released */          \
     X(CRASH_REAP_RELEASED, "reap.released")                                                        \
     X(CRASH_CRON_DUE, "cron.due")         /* due schedules are read, nothing is fired */           \
     X(CRASH_CRON_FIRED, "cron.fired")     /* fired, the worker has only just heard of it */        \

@@ -38,6 +38,8 @@ const char *journal_kind_name(enum journal_kind kind)
         return "attempts";
     case JOURNAL_INTENT:
         return "intent";
+    case JOURNAL_UNWIND:
+        return "unwind";
     case JOURNAL_EMIT:
         return "emit";
     case JOURNAL_PATCH:
@@ -176,6 +178,8 @@ int journal_add(struct journal *j, const struct journal_row *row)
         j->committed = (uint32_t)row->seq - 1;
     if ((uint32_t)row->seq > j->count)
         j->count = (uint32_t)row->seq;
+    if (row->kind == JOURNAL_UNWIND)
+        j->marker = (uint32_t)row->seq;
     if (!row->pending)
         j->durable = MAX(j->durable, (uint32_t)row->seq);
     assert(j->pending <= j->rows && j->rows <= j->count);

@@ -34,6 +34,7 @@ enum journal_kind {
     JOURNAL_ATTEMPTS = 8,
     JOURNAL_INTENT = 9,
     JOURNAL_CHILD_END = 10,
+    JOURNAL_UNWIND = 11,
     JOURNAL_EMIT = 12,
     JOURNAL_PATCH = 13,
     JOURNAL_AWAIT = 15,
@@ -77,6 +78,7 @@ struct journal {
     uint32_t ends;      /* ends of children there are */
     uint32_t pending;   /* rows not committed yet */
     uint32_t committed; /* no row up to this seq is pending */
+    uint32_t marker;    /* seq of the row behind which compensations run; 0: none */
     uint32_t durable;   /* highest seq with a committed row */
     uint32_t rows_max;
 };

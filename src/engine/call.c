@@ -9,6 +9,7 @@
 #include "base/ids.h"
 #include "base/jsonscan.h"
 #include "engine/internal.h"
+#include "engine/unwind.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -94,13 +95,13 @@ bool call_is_over(const struct ifp_run *run)
 {
     assert(run->owner.magic == VALUE_OWNER_MAGIC);
     assert(run->names); /* called from the workflow function, in its pass */
-    return run->action.kind != ACT_NONE || call_is_starved(run);
+    return run->action.kind != ACT_NONE || run->stopped || call_is_starved(run);
 }
 
 int call_over(const struct ifp_run *run)
 {
     if (run->action.kind == ACT_NONE)
-        return IFP_ENOMEM;
+        return call_is_starved(run) ? IFP_ENOMEM : run->stop;
     assert(run->action.kind != ACT_END || run->error.error < 0);
     return run->action.kind == ACT_END ? run->error.error : IFP_SUSPENDED;
 }
@@ -108,10 +109,16 @@ int call_over(const struct ifp_run *run)
 /* The name may lie on the workflow function's stack: the action outlives it. */
 int call_suspend(struct ifp_run *run, const struct action *action)
 {
-    const char *name = arena_strndup(&run->pass, action->call.name, strlen(action->call.name));
+    const char *name;
 
     assert(run->action.kind == ACT_NONE && action->kind != ACT_NONE);
+    if (run->stop && !run->unwinding)
+        return unwind_meet(run, action->kind == ACT_SLEEP ? action->call.seq : 0);
+    if (run->journal.marker && !run->unwinding)
+        return call_fatal(run, IFP_ENONDETERMINISTIC, "expected a failure, found %s \"%s\"",
+                          journal_kind_name(action->call.kind), action->call.name);
     assert(action->call.seq == run->seq);
+    name = arena_strndup(&run->pass, action->call.name, strlen(action->call.name));
     if (!name)
         return call_fatal(run, IFP_ENOMEM, "call %d: out of memory", action->call.seq);
     run->action = *action;
@@ -157,6 +164,7 @@ int call_begin(struct ifp_run *run, struct journal_call *call, const struct jour
                int64_t *ret_intent)
 {
     bool is_step = call->kind == JOURNAL_STEP || call->kind == JOURNAL_TX;
+    char prefix = run->unwinding ? (char)JOURNAL_UNWIND : is_step ? '\0' : (char)call->kind;
     struct err e;
     int rc;
 
@@ -164,7 +172,7 @@ int call_begin(struct ifp_run *run, struct journal_call *call, const struct jour
     if (!call_name_ok(call->name))
         return call_fatal(run, IFP_EINVALID, "call %d: name: not 1 to %d bytes of printable UTF-8",
                           run->seq + 1, CALL_NAME_MAX_BYTES);
-    if (!make_key(run, is_step ? '\0' : (char)call->kind, call->name, call, ret_intent))
+    if (!make_key(run, prefix, call->name, call, ret_intent))
         return call_fatal(run, IFP_ENOMEM, "call %d: out of memory", run->seq + 1);
     call->seq = ++run->seq;
     rc = journal_answer(&run->journal, call, ret_row, &e);

@@ -16,6 +16,7 @@
 #include "engine/branch.h"
 #include "engine/call.h"
 #include "engine/internal.h"
+#include "engine/unwind.h"
 #include "store/client.h"
 
 #include <assert.h>
@@ -94,6 +95,8 @@ int ifp_spawn_child(ifp_run *run, const char *workflow, const ifp_json *input,
     ret_future->call = action.call.seq;
     if (row)
         return 0;
+    if (run->stop)
+        return unwind_meet(run, 0); /* nothing is begun any more */
     if (run->spawned >= engine_limit(run->engine, CONFIG_SPAWN_BATCH))
         return call_suspend(run, &action);
     child = make_child(run, &action.call, workflow, input, &o);
@@ -297,7 +300,7 @@ static int decide(struct ifp_run *run, const ifp_future *futures, size_t n, int6
             *ret_index = i;
             return record_decision(run, &action.call, i);
         }
-    if (action.wake_us == 0 || action.wake_us > engine_db_now(run->engine))
+    if (run->journal.marker || action.wake_us == 0 || action.wake_us > engine_db_now(run->engine))
         return wait_for(run, futures, n, true, &action);
     rc = record_timeout(run, &action.call);
     return rc < 0 ? rc

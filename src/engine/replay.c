@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "engine/call.h"
 #include "engine/internal.h"
+#include "engine/unwind.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -98,6 +99,8 @@ int ifp_sleep_ms(ifp_run *run, int64_t ms)
     rc = call_begin(run, &action.call, &row, NULL);
     if (rc < 0)
         return rc;
+    if (row && run->journal.marker)
+        return unwind_slept(run, row->seq) ? unwind_meet(run, row->seq) : 0;
     if (row && row->wake_us <= engine_db_now(run->engine))
         return 0;
     if (row)
@@ -258,29 +261,20 @@ static void end_failed(struct ifp_run *run, int rc)
     };
 }
 
-static void finish(struct ifp_run *run, int rc, const ifp_json *output)
+/* The function has returned for good: how the execution would end. */
+static void settle(struct ifp_run *run, int rc, const ifp_json *output)
 {
     struct err e;
 
-    if (call_is_starved(run) || (rc == IFP_ENOMEM && !run->pass.full && !run->keep.full)) {
-        /* What the run keeps stays broken once it was; a pass begins afresh. */
-        run->action = (struct action){ .kind = run->keep.broken ? ACT_BACK : ACT_AGAIN };
-        return;
-    }
-    if (run->action.kind == ACT_END)
-        return;
-    if (run->action.kind != ACT_NONE) {
-        if (rc != IFP_SUSPENDED)
-            call_fatal(run, IFP_EINVALID,
-                       "the workflow returned %d after a call gave IFP_SUSPENDED", rc);
-        return;
-    }
     if (rc > 0)
         call_fatal(run, IFP_EINVALID, "the workflow returned %d, but no call was waiting", rc);
-    else if (journal_finish(&run->journal, run->seq, &e) != 0)
+    else if (!run->journal.marker && !run->stopped &&
+             journal_finish(&run->journal, run->seq, &e) != 0)
         call_fatal(run, e.code, "%s", e.text);
     else if (rc < 0)
         end_failed(run, rc);
+    else if (run->journal.marker && !run->stop)
+        call_fatal(run, IFP_ENONDETERMINISTIC, "expected a failure, found the end of the workflow");
     else if (value_slice(output).len > (size_t)engine_limit(run->engine, CONFIG_PAYLOAD_MAX))
         call_fatal(run, IFP_ETOOLARGE,
                    "output: %zu bytes are over the limit of %" PRId64 " (payload-max)",
@@ -289,6 +283,22 @@ static void finish(struct ifp_run *run, int rc, const ifp_json *output)
         run->action = (struct action){ .kind = ACT_END,
                                        .status = FLUSH_COMPLETED,
                                        .output = value_slice(output) };
+}
+
+static void finish(struct ifp_run *run, int rc, const ifp_json *output)
+{
+    if (!call_is_starved(run) && !(rc == IFP_ENOMEM && !run->pass.full && !run->keep.full)) {
+        if (run->action.kind == ACT_NONE)
+            settle(run, rc, output);
+        if (run->action.kind == ACT_END)
+            unwind_pass(run);
+        else if (rc != IFP_SUSPENDED)
+            call_fatal(run, IFP_EINVALID,
+                       "the workflow returned %d after a call gave IFP_SUSPENDED", rc);
+    }
+    /* What the run keeps stays broken once it was; a pass begins afresh. */
+    if (call_is_starved(run) || run->action.kind == ACT_NONE)
+        run->action = (struct action){ .kind = run->keep.broken ? ACT_BACK : ACT_AGAIN };
 }
 
 void replay_pass(struct ifp_run *run)
@@ -305,6 +315,7 @@ void replay_pass(struct ifp_run *run)
     run->randoms = 0;
     run->names = &names;
     run->patches = NULL;
+    unwind_prepare(run);
     call_set_error(run, 0, "", "");
     rc = run->workflow->fn(run, run->input, &output);
     finish(run, rc, output);

@@ -224,17 +224,6 @@ static void commit(struct ifp_run *run)
     run_move(run, RUN_DIRTY);
 }
 
-static void end(struct ifp_run *run, enum flush_status status, int error, const char *text)
-{
-    assert(status != FLUSH_COMPLETED && error < 0);
-    branch_drop(run);
-    run->action = (struct action){
-        .kind = ACT_END, .status = status, .error_code = ifp_error_name(error), .error = text
-    };
-    run->failure.set = false;
-    commit(run);
-}
-
 void run_fail(struct ifp_run *run, const char *code, const char *text)
 {
     assert(code && text && !run->job);
@@ -257,12 +246,18 @@ void run_give_back(struct ifp_run *run)
     commit(run);
 }
 
+/* A cancel or a passed deadline that the next pass is to meet. */
+static bool must_stop(const struct ifp_run *run)
+{
+    return (run->canceled || run->expired) && run->journal.marker == 0;
+}
+
 /* Waits in memory, unless a mark or a drain wants the next pass; a timer that cannot be had only
  * costs a pass. */
 static void pause_for(struct ifp_run *run, int64_t us)
 {
     assert(!timer_armed(&run->timer) && !run->job);
-    if (us <= 0 || run->canceled || run->expired || engine_draining(run->engine) ||
+    if (us <= 0 || must_stop(run) || engine_draining(run->engine) ||
         timer_start(&run->timer, us) != 0)
         run_move(run, RUN_READY);
     else
@@ -363,12 +358,9 @@ void run_pass(struct ifp_run *run)
     if (run->alone && !e->alone)
         e->alone = run; /* the one that was alone when it came has left */
     assert(!e->alone || e->alone->alone);
-    if (run->canceled) {
+    if (run->canceled && must_stop(run))
         crash_here(CRASH_CANCEL_SEEN);
-        end(run, FLUSH_CANCELED, IFP_ECANCELED, "it was canceled");
-    } else if (run->expired) {
-        end(run, FLUSH_FAILED, IFP_ETIMEOUT, "the execution's deadline has passed");
-    } else if (e->alone && (e->alone != run || engine_draining(e))) {
+    if (e->alone && (e->alone != run || engine_draining(e))) {
         run_give_back(run);
     } else if (e->alone == run && e->runs.count > 1) {
         run_move(run, RUN_HELD);
@@ -549,7 +541,7 @@ void run_committed(struct ifp_run *run, const struct flush_answer *answer)
         received(run, answer);
     } else if (kind == ACT_SLEEP) {
         slept(run, answer);
-    } else if (kind == ACT_COMMIT || run->canceled || run->expired || !lease_fresh(run->engine)) {
+    } else if (kind == ACT_COMMIT || must_stop(run) || !lease_fresh(run->engine)) {
         assert(kind == ACT_STEP || kind == ACT_COMMIT);
         run_move(run, RUN_READY);
     } else {
@@ -576,6 +568,8 @@ void run_cancel(struct ifp_run *run)
 {
     assert(!sm_is(&run->sm, RUN_GONE));
     run->canceled = true;
+    if (run->journal.marker)
+        return; /* it is ending already */
     branch_cancel(run);
     if (!sm_is(&run->sm, RUN_STEP)) {
         run_wake(run);
@@ -592,6 +586,8 @@ static void on_deadline(void *ctx)
 
     assert(!sm_is(&run->sm, RUN_GONE) && !run->expired);
     run->expired = true;
+    if (run->journal.marker)
+        return;
     if (sm_is(&run->sm, RUN_STEP)) {
         job_detach(run->job);
         run->job = NULL;

@@ -80,6 +80,7 @@ struct failed_attempt {
     const char *code, *text; /* in the keep arena */
 };
 
+struct compensation;
 struct ifp_step_ctx;
 struct names;
 struct patch;
@@ -121,11 +122,13 @@ struct ifp_run {
     int32_t seq;
     uint64_t randoms;
     struct names *names;
-    struct patch *patches; /* in pass: the answers of ifp_patched */
+    struct patch *patches;              /* in pass: the answers of ifp_patched */
+    struct compensation *compensations; /* in pass, the newest first: unwind.c */
+    int stop;                /* what a call that would wait gives instead; 0: it may wait */
+    int32_t stop_sleep;      /* the sleep that was under way when that was met; 0: none */
+    bool stopped, unwinding; /* a call has given it; the function is over, compensations run */
     ifp_error_info error;
 };
-
-struct engine;
 
 /* A claimed row becomes a run (LOADING when it has a journal, else READY).  A run of the same
  * execution with an older fence is dropped; with the same fence the row is ignored. */

@@ -62,7 +62,8 @@ static enum need need_of(const char *point)
         return A_SIGNAL;
     if (strncmp(point, "cron.", 5) == 0)
         return A_SCHEDULE;
-    return strcmp(point, "cancel.seen") == 0 ? A_CANCEL : NOTHING;
+    return strcmp(point, "cancel.seen") == 0 || strncmp(point, "unwind.", 7) == 0 ? A_CANCEL
+                                                                                  : NOTHING;
 }
 
 static void begin(struct round *r, const char *point, int hit)

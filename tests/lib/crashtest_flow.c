@@ -105,6 +105,13 @@ static int last(ifp_step_ctx *step, const ifp_json *input, const ifp_json **ret)
     return extend(step, input, "last", ret);
 }
 
+/* What a canceled execution does before it ends. */
+static int undo(ifp_step_ctx *step, const ifp_json *input, const ifp_json **ret)
+{
+    *ret = input;
+    return enter(step);
+}
+
 static int hang(ifp_step_ctx *step, const ifp_json *input, const ifp_json **ret)
 {
     IFP_TRY(enter(step));
@@ -147,6 +154,7 @@ int crashtest_flow(ifp_run *run, const ifp_json *input, const ifp_json **ret)
     IFP_TRY(ifp_json_build(run, &v, "{s:s, s:I, s:I}", "path", "", "now", ifp_now(run), "ms",
                            ifp_json_int(input, "/ms", 0)));
     IFP_TRY(ifp_step_with(run, "pool", pool, v, &v, &soon));
+    IFP_TRY(ifp_compensate(run, "undo", undo, v, &soon));
     if (ifp_json_bool(input, "/hang", false))
         return ifp_step_with(run, "hang", hang, v, ret, &soon);
     IFP_TRY(ifp_step_with(run, "inline", inlined, v, &v, &here));

@@ -15,6 +15,8 @@ struct work_pool {
     int threads, busy;
     bool asked;                 /* a thread is about to look at the queue */
     struct list queue, running; /* of work.link */
+    loop_fn *poked;
+    void *poked_ctx;
 };
 
 static void look(void *ctx, int64_t arg);
@@ -107,6 +109,18 @@ void work_start(struct work_pool *p, struct work *w)
 {
     list_push(&p->queue, &w->link);
     ask(p);
+}
+
+void work_on_poke(struct work_pool *p, loop_fn *poked, void *ctx)
+{
+    p->poked = poked;
+    p->poked_ctx = ctx;
+}
+
+/* A job's function runs on the worker's own time: nobody has to be woken. */
+void work_poke(struct work_pool *p)
+{
+    p->poked(p->poked_ctx);
 }
 
 bool work_cancel(struct work_pool *p, struct work *w)
