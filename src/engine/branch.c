@@ -46,6 +46,7 @@ int branch_add(struct ifp_run *run, const struct action *order, struct branch **
     list_init(&b->link);
     list_push(&run->branches, &b->link);
     slot->work = b;
+    run->begun = MAX(run->begun, order->call.seq);
     *ret = b;
     return 0;
 }
@@ -78,6 +79,7 @@ void branch_drop(struct ifp_run *run)
 
         leave_job(b);
         list_del(&b->link);
+        journal_find(&run->journal, b->order.call.seq)->work = NULL;
     }
 }
 
@@ -201,23 +203,34 @@ bool branch_done(struct branch *b, struct ifp_step_ctx *job)
     return true;
 }
 
-static void on_time_over(void *ctx)
+/* The run goes on without the attempt; false: the failure cannot be written now. */
+static bool leave_behind(struct branch *b, const char *why)
 {
-    struct branch *b = ctx;
     struct ifp_run *run = b->run;
     int attempt = b->job->attempt;
 
     if (b->job->finished)
-        return;                        /* it came in time */
-    if (sm_is(&run->sm, RUN_FLIGHT)) { /* soon: the failure cannot be written now */
-        (void)!timer_start(&b->timer, MEMORY_PAUSE_US / 10);
-        return;
-    }
+        return true; /* it came in time */
+    if (sm_is(&run->sm, RUN_FLIGHT))
+        return false;
     leave_job(b);
-    attempt_failed(b, attempt, ifp_error_name(IFP_ETIMEOUT), "the attempt's time has passed",
-                   false);
+    attempt_failed(b, attempt, ifp_error_name(IFP_ETIMEOUT), why, false);
     if (sm_is(&run->sm, RUN_BRANCHES))
         settle(run);
+    return true;
+}
+
+static void on_time_over(void *ctx)
+{
+    struct branch *b = ctx;
+
+    if (!leave_behind(b, "the attempt's time has passed"))
+        (void)!timer_start(&b->timer, MEMORY_PAUSE_US / 10);
+}
+
+bool branch_silent(struct branch *b)
+{
+    return leave_behind(b, "no heartbeat came in time");
 }
 
 /* ---- commits -------------------------------------------------------------------------------- */
@@ -252,6 +265,8 @@ void branch_committed(struct ifp_run *run)
             b->failure.set = false;
         }
     }
+    if (branch_live(run))
+        tell_soon(run->engine); /* what had to wait for this commit */
 }
 
 static void take_finished(struct ifp_run *run)
@@ -277,7 +292,7 @@ static bool has_news(const struct ifp_run *run)
     for (const struct list *l = run->branches.next; l != &run->branches; l = l->next)
         if (CONTAINER_OF(l, struct branch, link)->failure.set)
             return true;
-    return run->journal.pending > 0 || notes_any(&run->notes);
+    return run->journal.pending > 0 || notes_due(&run->notes);
 }
 
 /* Starts what is due; gives the time of the earliest one that is not, 0 for none. */
@@ -360,7 +375,7 @@ static void settle(struct ifp_run *run)
     timer_stop(&run->timer);
     if (branch_give_up(run))
         return;
-    if (run->expired || is_satisfied(run))
+    if (run->expired || is_satisfied(run) || (run->canceled && !branch_live(run)))
         run_move(run, RUN_READY);
     else if (!branch_any(run) && run->action.kind != ACT_COMMIT)
         run_act(run);

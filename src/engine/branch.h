@@ -45,6 +45,10 @@ void branch_cancel(struct ifp_run *run);
  * (false: the job is still needed). */
 bool branch_done(struct branch *b, struct ifp_step_ctx *job);
 
+/* Its attempt gave no sign of life: it is left behind and fails.  False: not now, a commit is in
+ * flight. */
+bool branch_silent(struct branch *b) MUSTCHECK;
+
 /* The failed attempts, for the run that was added to the flush last. */
 void branch_fill(struct ifp_run *run, struct flush *flush);
 /* The commit was acknowledged: backoffs begin. */

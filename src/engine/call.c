@@ -110,13 +110,12 @@ int call_over(const struct ifp_run *run)
 int call_suspend(struct ifp_run *run, const struct action *action)
 {
     const char *name;
+    int rc;
 
     assert(run->action.kind == ACT_NONE && action->kind != ACT_NONE);
-    if (run->stop && !run->unwinding)
-        return unwind_meet(run, action->kind == ACT_SLEEP ? action->call.seq : 0);
-    if (run->journal.marker && !run->unwinding)
-        return call_fatal(run, IFP_ENONDETERMINISTIC, "expected a failure, found %s \"%s\"",
-                          journal_kind_name(action->call.kind), action->call.name);
+    rc = unwind_admit(run, &action->call, action->kind == ACT_SLEEP ? action->call.seq : 0);
+    if (rc != 0)
+        return rc;
     assert(action->call.seq == run->seq);
     name = arena_strndup(&run->pass, action->call.name, strlen(action->call.name));
     if (!name)

@@ -95,8 +95,9 @@ int ifp_spawn_child(ifp_run *run, const char *workflow, const ifp_json *input,
     ret_future->call = action.call.seq;
     if (row)
         return 0;
-    if (run->stop)
-        return unwind_meet(run, 0); /* nothing is begun any more */
+    rc = unwind_admit(run, &action.call, 0);
+    if (rc != 0)
+        return rc;
     if (run->spawned >= engine_limit(run->engine, CONFIG_SPAWN_BATCH))
         return call_suspend(run, &action);
     child = make_child(run, &action.call, workflow, input, &o);
@@ -144,8 +145,13 @@ int ifp_spawn_with(ifp_run *run, const char *name, ifp_step_fn *fn, const ifp_js
     if (rc < 0)
         return rc;
     ret_future->call = order.call.seq;
-    b = row ? NULL : branch_of(run, order.call.seq);
-    if (row || (b && b->order.call.step_key == order.call.step_key))
+    if (row || unwind_begun(run, order.call.seq))
+        return 0;
+    rc = unwind_admit(run, &order.call, 0);
+    if (rc != 0)
+        return rc;
+    b = branch_of(run, order.call.seq);
+    if (b && b->order.call.step_key == order.call.step_key)
         return 0;
     if (b)
         return call_fatal(run, IFP_ENONDETERMINISTIC,
@@ -179,7 +185,8 @@ static int check_futures(struct ifp_run *run, const ifp_future *futures, size_t 
     for (size_t i = 0; i < n; i++) {
         const struct journal_slot *slot = journal_find(&run->journal, futures[i].call);
 
-        if (futures[i].call > run->seq || !slot || !is_work(slot))
+        if (futures[i].call > run->seq ||
+            (!unwind_begun(run, futures[i].call) && (!slot || !is_work(slot))))
             return call_fatal(run, IFP_EINVALID, "await: %d is no future of this pass",
                               futures[i].call);
     }
@@ -191,7 +198,10 @@ static int wait_for(struct ifp_run *run, const ifp_future *futures, size_t n, bo
                     struct action *action)
 {
     int32_t left = 0, children = 0;
+    int rc = unwind_admit(run, &action->call, 0);
 
+    if (rc != 0)
+        return rc;
     run->awaits++;
     for (size_t i = 0; i < n; i++) {
         struct journal_slot *slot = journal_find(&run->journal, futures[i].call);

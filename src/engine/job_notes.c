@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/branch.h"
 #include "engine/internal.h"
 #include "store/client.h"
 
@@ -19,6 +20,7 @@
 #define NANOS INT64_C(1000000000)
 #define TOKENS_MAX INT64_C(1000000000000)
 #define USD_MAX 1e9
+enum { AGAIN_US = 10 * 1000 };
 enum { WAITING_MAX = 1 << 20 }; /* bytes of events, in the attempt and in its run each */
 
 static void on_pulse(void *ctx);
@@ -125,6 +127,7 @@ void job_notes_end(struct ifp_step_ctx *job)
 
     timer_stop(&job->notes.pulse);
     take(job, true);
+    notes_make_due(&job->run->notes);
     progress = job->notes.progress;
     /* Out of memory: the next attempt begins without, or the pass counts for nothing. */
     if (slot && progress)
@@ -151,16 +154,27 @@ int job_notes_watch(struct ifp_step_ctx *job)
     return job->heartbeat_ms == 0 ? 0 : timer_start(&job->notes.pulse, job->heartbeat_ms * 1000);
 }
 
+/* False: a branch cannot be left just now. */
+static bool leave_silent(struct ifp_step_ctx *job)
+{
+    if (job->branch)
+        return branch_silent(job->branch);
+    run_attempt_silent(job->run);
+    return true;
+}
+
 static void on_pulse(void *ctx)
 {
     struct ifp_step_ctx *job = ctx;
     int64_t now = clock_mono_us(), beat = atomic_load(&job->notes.beat_us), left;
 
-    assert(job->run && job->run->job == job);
+    assert(job->run && (job->branch || job->run->job == job));
+    if (job->finished)
+        return;
     left = job->heartbeat_ms * 1000 - (beat == 0 ? 0 : now - beat);
-    if (left <= 0)
-        run_attempt_silent(job->run);
-    else if (timer_start(&job->notes.pulse, left) != 0)
+    if (left <= 0 && leave_silent(job))
+        return;
+    if (timer_start(&job->notes.pulse, MAX(left, AGAIN_US)) != 0)
         LOG_WARN("no memory to look for beats", LOG_STR("execution", job->id));
 }
 

@@ -91,6 +91,37 @@ bool notes_any(const struct notes *n)
     return !list_empty(&n->list);
 }
 
+void notes_make_due(struct notes *n)
+{
+    n->due = n->last;
+}
+
+bool notes_due(const struct notes *n)
+{
+    return notes_any(n) && CONTAINER_OF(n->list.next, struct note, link)->body.number <= n->due;
+}
+
+bool notes_early(const struct notes *n)
+{
+    return notes_any(n) && CONTAINER_OF(n->list.next, struct note, link)->body.what != FLUSH_COST;
+}
+
+int32_t notes_fill_early(const struct notes *n, struct flush *f)
+{
+    int32_t number = 0;
+
+    assert(notes_early(n));
+    for (const struct list *l = n->list.next; l != &n->list; l = l->next) {
+        const struct flush_note *note = &CONTAINER_OF(l, struct note, link)->body;
+
+        if (note->what == FLUSH_COST)
+            break;
+        flush_add_note(f, note);
+        number = note->number;
+    }
+    return number;
+}
+
 int32_t notes_fill(const struct notes *n, struct flush *f)
 {
     for (const struct list *l = n->list.next; l != &n->list; l = l->next)
@@ -135,6 +166,7 @@ int ifp_set_state(ifp_run *run, const ifp_json *state)
     if (notes_add(&run->notes, &note) != 0)
         return call_fatal(run, IFP_ENOMEM, "state: out of memory");
     run->notes.state_mark = mark;
+    notes_make_due(&run->notes);
     return 0;
 }
 
@@ -153,11 +185,13 @@ static int emit(struct ifp_run *run, const struct journal_call *call, struct flu
                                                  .name = call->name,
                                                  .sleep_ms = -1,
                                                  .pending = true });
-    if (rc == 0)
-        notes_push(&run->notes, copy);
-    else
+    if (rc != 0) {
         mem_free(copy);
-    return rc;
+        return rc;
+    }
+    notes_push(&run->notes, copy);
+    notes_make_due(&run->notes);
+    return 0;
 }
 
 int ifp_emit(ifp_run *run, const char *kind, const ifp_json *data)

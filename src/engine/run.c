@@ -358,8 +358,13 @@ void run_pass(struct ifp_run *run)
     if (run->alone && !e->alone)
         e->alone = run; /* the one that was alone when it came has left */
     assert(!e->alone || e->alone->alone);
-    if (run->canceled && must_stop(run))
+    if (run->canceled && must_stop(run)) {
+        if (!run->expired && branch_live(run)) { /* they were told, and their results still count */
+            run_move(run, RUN_BRANCHES);
+            return;
+        }
         crash_here(CRASH_CANCEL_SEEN);
+    }
     if (e->alone && (e->alone != run || engine_draining(e))) {
         run_give_back(run);
     } else if (e->alone == run && e->runs.count > 1) {
@@ -527,8 +532,11 @@ void run_committed(struct ifp_run *run, const struct flush_answer *answer)
     run->locked = 0;
     run->suspect = 0;
     run->spawned = 0;
-    run->canceled |= (answer->flags & STORE_FLAG_CANCEL) != 0;
     branch_committed(run);
+    if ((answer->flags & STORE_FLAG_CANCEL) != 0 && !run->canceled) {
+        run->canceled = true;
+        branch_cancel(run);
+    }
     if (run->beside) {
         kept_beside(run, answer);
     } else if (run->parks || kind == ACT_END || kind == ACT_BACK) {

@@ -20,8 +20,11 @@ static void on_told(struct store_op *op, int rc, const struct err *err);
 /* A step has said something.  One that was left behind may do so at any time. */
 static void on_poke(void *ctx)
 {
-    struct engine *e = ctx;
+    tell_soon(ctx);
+}
 
+void tell_soon(struct engine *e)
+{
     if (sm_is(&e->sm, ENGINE_STOPPED))
         return;
     e->tell.wanted = true;
@@ -41,11 +44,17 @@ void tell_close(struct engine *e)
     flush_release(&e->tell.flush);
 }
 
+/* A run with several steps comes several times, but goes once: the rest with the next statement. */
 static void add(struct ifp_run *run, struct flush *f)
 {
+    uint32_t turn = run->engine->tell.turn;
+
     assert(run->exec_id > 0 && run->fence > 0);
+    if (!notes_early(&run->notes) || run->notes.told_turn == turn)
+        return;
+    run->notes.told_turn = turn;
     flush_add_run(f, &(struct flush_run){ .exec_id = run->exec_id, .fence = run->fence });
-    run->notes.told = notes_fill(&run->notes, f);
+    run->notes.told = notes_fill_early(&run->notes, f);
 }
 
 void tell_turn(struct engine *e)
@@ -55,6 +64,7 @@ void tell_turn(struct engine *e)
     if (!e->tell.wanted || store_op_busy(&f->op) || e->lease.acked_us == 0)
         return;
     e->tell.wanted = false;
+    e->tell.turn++;
     flush_reset(f);
     for (struct list *l = e->jobs.live.next; l != &e->jobs.live; l = l->next) {
         struct ifp_step_ctx *job = CONTAINER_OF(l, struct ifp_step_ctx, link);
@@ -66,8 +76,7 @@ void tell_turn(struct engine *e)
             break;
         }
         job_notes_take(job);
-        if (notes_any(&job->run->notes))
-            add(job->run, f);
+        add(job->run, f);
     }
     if (f->runs > 0)
         flush_send_notes(f, e->lease.worker_id, on_told);

@@ -16,11 +16,14 @@ struct engine;
 struct tell { /* part of struct engine */
     struct flush flush;
     struct timer again;
-    bool wanted; /* a step has said something */
+    uint32_t turn; /* numbers the statements */
+    bool wanted;   /* a step has said something */
 };
 
 void tell_open(struct engine *e);
 void tell_close(struct engine *e);
+/* There may be something to send. */
+void tell_soon(struct engine *e);
 /* Sends what steps have said, if anything and if nothing is in flight. */
 void tell_turn(struct engine *e);
 

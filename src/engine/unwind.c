@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/crash.h"
+#include "engine/branch.h"
 #include "engine/call.h"
 #include "engine/internal.h"
 
@@ -39,14 +40,18 @@ static const struct journal_row *marker(const struct ifp_run *run)
     return seq ? &run->journal.slots[seq - 1].row : NULL;
 }
 
-/* Children that had not ended when the marker was written have not ended for this function: their
- * ends may have come since. */
-static void forget_later_ends(struct ifp_run *run, struct slice result)
+/* What had been begun when the marker was written, and what had ended of it: the ends of children
+ * may have come since, for this function they have not. */
+static void recall(struct ifp_run *run, struct slice result)
 {
     struct slice open, key, value;
     size_t pos = 0;
     int64_t seq;
 
+    run->begun = 0;
+    if (jsonscan_find(result, "/begun", &value) == 0 && jsonscan_int(value, &seq) == 0 &&
+        seq >= 0 && seq <= run->journal.count)
+        run->begun = (int32_t)seq;
     if (jsonscan_find(result, "/open", &open) != 0)
         return;
     while (jsonscan_each(open, &pos, &key, &value)) {
@@ -68,11 +73,30 @@ void unwind_prepare(struct ifp_run *run)
     run->unwinding = false;
     run->stop_sleep = 0;
     run->compensations = NULL;
-    if (row)
-        forget_later_ends(run, row->result);
+    if (!row)
+        run->begun = MAX(run->begun, (int32_t)run->journal.count);
+    else
+        recall(run, row->result);
     for (size_t i = 0; row && i < ARRAY_LEN(reasons); i++)
         if (strcmp(reasons[i].name, row->name) == 0)
             run->stop = reasons[i].error;
+}
+
+int unwind_admit(struct ifp_run *run, const struct journal_call *call, int32_t sleep)
+{
+    if (run->unwinding)
+        return 0;
+    if (run->stop)
+        return unwind_meet(run, sleep);
+    return run->journal.marker
+               ? call_fatal(run, IFP_ENONDETERMINISTIC, "expected a failure, found %s \"%s\"",
+                            journal_kind_name(call->kind), call->name)
+               : 0;
+}
+
+bool unwind_begun(const struct ifp_run *run, int32_t seq)
+{
+    return (run->stop || run->journal.marker) && seq >= 1 && seq <= run->begun;
 }
 
 int unwind_meet(struct ifp_run *run, int32_t sleep)
@@ -109,12 +133,14 @@ static const char *reason_name(int error)
     return reasons[i].name;
 }
 
-/* What a later pass needs to know: the sleep, and the children, that had not ended. */
+/* What a later pass needs to know: how far calls had begun something, the sleep, and the children,
+ * that had not ended. */
 static void describe(const struct ifp_run *run, struct buf *text)
 {
     const char *gap = "";
 
-    buf_printf(text, "{\"sleep\":%d,\"open\":[", run->stop_sleep);
+    buf_printf(text, "{\"begun\":%d,\"sleep\":%d,\"open\":[",
+               MAX(run->begun, (int32_t)run->journal.count), run->stop_sleep);
     for (uint32_t seq = 1; seq <= run->journal.count; seq++) {
         const struct journal_slot *slot = journal_find(&run->journal, (int32_t)seq);
 
@@ -204,6 +230,7 @@ static void compensate(struct ifp_run *run)
 
     run->action = (struct action){ .kind = ACT_NONE };
     run->unwinding = true;
+    branch_drop(run); /* no row may come behind the marker but those of compensations */
     if (!mark(run))
         return;
     for (const struct compensation *c = run->compensations; c; c = c->next)
