@@ -14,7 +14,8 @@ where relnamespace = 'inferpipe'::regnamespace and relkind in ('r', 'p', 'v')
 select ok(not has_schema_privilege('ifp_test_public', 'inferpipe', 'usage'),
   'PUBLIC may not enter');
 select is(array_agg(relname::text order by relname),
-  array['cron_executions', 'cron_jobs', 'executions', 'messages', 'queues', 'steps', 'workers'],
+  array['cron_executions', 'cron_jobs', 'events', 'executions', 'messages', 'queues', 'steps',
+    'workers'],
   'readers read the views')
   from pg_class
 where relnamespace = 'inferpipe'::regnamespace and relkind in ('r', 'p', 'v')
