@@ -49,6 +49,7 @@ create schema if not exists inferpipe;
 \i ../schema/queue_keys.sql
 \i ../schema/claim_limited.sql
 \i ../schema/queue_settle.sql
+\i ../schema/doctor_queues.sql
 \i ../schema/owned.sql
 \i ../schema/journal.sql
 \i ../schema/flush_journal.sql

@@ -15,6 +15,7 @@ begin
   return query select * from inferpipe.doctor_rows(p_from, p_to);
   return query select * from inferpipe.doctor_work();
   return query select * from inferpipe.doctor_workers();
+  return query select * from inferpipe.doctor_queues();
   return query select * from inferpipe.doctor_tables();
   return query select * from inferpipe.doctor_server();
   return query select * from inferpipe.doctor_vacuum();

@@ -28,6 +28,9 @@ begin
       return query select * from inferpipe.repair_partitions();
     when 'index_missing' then
       return query select * from inferpipe.repair_indexes();
+    when 'queue_place_of_nobody', 'queue_key_places', 'queue_key_waits', 'queue_key_idle' then
+      return query select 'queues', m.n || ' counts were made anew'
+      from inferpipe.queue_settle() m(n) where m.n > 0;
     else
       return; -- the explanation says what a person can do
   end case;

@@ -30,6 +30,25 @@ const struct check checks_table[] = {
     { "no_reason_to_wake", true,
       "An execution sleeps beyond its deadline, or beyond 100 years: nothing will wake it.",
       "--repair makes it due: its code runs again and waits anew. Please report it." },
+    { "queue_place_of_nobody", true,
+      "A worker that is gone is counted as having executions of a queue with a limit: the places "
+      "are lost to the others.",
+      "--repair counts anew. Please report it." },
+    { "queue_places", false,
+      "A worker has more executions of a queue than it is counted with. Its next claim or tick "
+      "tells the true number.",
+      "Look again in a minute. If it stays: is that worker alive (worker list)?" },
+    { "queue_key_places", true,
+      "The places that a queue's key is counted with are not those that its executions hold, so "
+      "too many or too few may run.",
+      "--repair counts anew. Please report it." },
+    { "queue_key_waits", true,
+      "An execution waits for a place of its key, but is not in the line: nobody would give it "
+      "one.",
+      "--repair lets it arrive anew. Please report it." },
+    { "queue_key_idle", true,
+      "Executions of a key wait though there is a place, and no claim is to look at them.",
+      "--repair makes the next claim look. Please report it." },
     { "overdue", false, "Executions are ready for more than a minute and no worker has taken them.",
       "See whether a worker with this workflow, version and queue is alive (worker list), and "
       "whether the workers have free slots." },

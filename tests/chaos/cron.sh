@@ -120,7 +120,9 @@ check "each completed, with its own tick" none "select t.name from ticks t
     where convert_from(r.output, 'UTF8')::json->>'scheduledTime' is distinct from
             to_char(t.scheduled_time at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
         or convert_from(r.output, 'UTF8')::json->>'job' is distinct from t.name"
-check "doctor finds nothing" "$ip" doctor
+# The wrong clocks are ours, and are to be found.
+check "doctor finds nothing but clocks" test "$("$ip" doctor |
+    grep -Evc '^(CHECK|clock_skew|ok: nothing found)')" = 0
 for ((i = 0; i < instances; i++)); do end $i TERM; done
 
 echo "cron-chaos: $kills kills, $stops stops, $ends orderly ends, $jumps clock jumps, $cuts cuts"

@@ -70,6 +70,7 @@ static void register_refuses_an_unknown_workspace(void **state)
 struct lanes {
     int count;
     int32_t lane;
+    bool paused; /* of the last one */
     char text[64];
 };
 
@@ -82,6 +83,7 @@ static void read_lanes(const struct store_op *op, void *ctx)
         struct store_lane lane = store_lane_at(op, i);
 
         l->lane = lane.lane;
+        l->paused = lane.paused;
         (void)snprintf(l->text, sizeof(l->text), "%s %s %s", lane.workflow, lane.version,
                        lane.queue);
     }
@@ -98,7 +100,7 @@ static struct lanes lanes_of(struct storetest *t)
     return l;
 }
 
-static void lanes_are_those_of_the_workflows_whose_queue_is_not_paused(void **state)
+static void lanes_are_those_of_the_workflows_and_tell_of_a_pause(void **state)
 {
     struct storetest *t = *state;
     struct lanes l;
@@ -109,8 +111,11 @@ static void lanes_are_those_of_the_workflows_whose_queue_is_not_paused(void **st
     assert_int_equal(l.count, 1);
     assert_string_equal(l.text, "echo 1 default");
     assert_int_equal(l.lane, testdb_int8("select lane_id from inferpipe._inferpipe_lanes"));
+    assert_false(l.paused);
     testdb_exec("update inferpipe._inferpipe_queues set paused = true");
-    assert_int_equal(lanes_of(t).count, 0);
+    l = lanes_of(t);
+    assert_int_equal(l.count, 1);
+    assert_true(l.paused);
 }
 
 /* ---- lease and tick ------------------------------------------------------------------------- */
@@ -634,7 +639,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_WORKER(register_stores_the_workflows),
         WITH_WORKER(register_refuses_an_unknown_workspace),
-        WITH_WORKER(lanes_are_those_of_the_workflows_whose_queue_is_not_paused),
+        WITH_WORKER(lanes_are_those_of_the_workflows_and_tell_of_a_pause),
         WITH_WORKER(beat_renews_the_lease_until_the_worker_was_declared_dead),
         WITH_WORKER(tick_tells_of_itself_first),
         WITH_WORKER(tick_tells_of_peers_and_of_the_dead),

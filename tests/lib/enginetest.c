@@ -485,9 +485,15 @@ void enginetest_until_runs(struct enginetest *t, const struct enginetest_worker 
     enginetest_until(t, has_runs, &(struct emptied){ w, wanted });
 }
 
-static bool is_quiet(void *ctx)
+/* Nothing comes of it within the next second. */
+static bool is_far(const struct timer *t)
 {
-    const struct engine *e = ((const struct enginetest_worker *)ctx)->engine;
+    return !timer_armed(t) || t->due_us > clock_mono_us() + 1000000;
+}
+
+static bool is_at_rest(const struct enginetest_worker *w)
+{
+    const struct engine *e = w->engine;
     const struct store_op *const ops[] = {
         &e->claim.op,     &e->claim.load,  &e->claim.owned,   &e->claim.lanes_op,
         &e->lease.tick,   &e->lease.other, &e->lease.release, &e->lease.mark,
@@ -498,12 +504,33 @@ static bool is_quiet(void *ctx)
         if (store_op_busy(ops[i]))
             return false;
     return !e->batches.lanes[0].busy && !e->batches.lanes[1].busy && list_empty(&e->dirty) &&
-           timer_armed(&e->lease.timer) && e->lease.timer.due_us > clock_mono_us() + 1000000;
+           timer_armed(&e->lease.timer) && is_far(&e->lease.timer) && is_far(&e->claim.wake) &&
+           is_far(&e->claim.poll) && is_far(&e->claim.adopt) && is_far(&e->quotas.timer);
+}
+
+struct rest {
+    const struct enginetest_worker *w;
+    int64_t since_us; /* 0: not at rest */
+};
+
+/* For a while: between two statements there may be a turn of the loop in which none is under way. */
+static bool is_quiet(void *ctx)
+{
+    const int64_t rest_us = 150 * 1000;
+    struct rest *r = ctx;
+
+    if (!is_at_rest(r->w))
+        r->since_us = 0;
+    else if (r->since_us == 0)
+        r->since_us = clock_mono_us();
+    return r->since_us != 0 && clock_mono_us() - r->since_us >= rest_us;
 }
 
 void enginetest_until_quiet(struct enginetest *t, const struct enginetest_worker *w)
 {
-    enginetest_until(t, is_quiet, (void *)w);
+    struct rest r = { w, 0 };
+
+    enginetest_until(t, is_quiet, &r);
 }
 
 struct awaited {

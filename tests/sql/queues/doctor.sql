@@ -16,12 +16,14 @@ delete from inferpipe._inferpipe_queue_waits where exec_id = :a2;
 insert into inferpipe._inferpipe_queue_use (queue_id, worker_id, turn, used)
 values (inferpipe_test.queue(), 12345, 1, 3);
 update inferpipe._inferpipe_queue_use set used = 0 where worker_id = 99;
-select set_eq('select check_name from inferpipe.doctor_queues()',
+select set_eq(
+  'select check_name from inferpipe.doctor(null, null) where check_name like ''queue%''',
   array['queue_key_places', 'queue_key_waits', 'queue_place_of_nobody', 'queue_places'],
-  'each fault is found');
+  'doctor finds each fault');
 select is(subject || ': ' || detail, 'default/a: 2 places are counted, 1 are held', 'with numbers')
 from inferpipe.doctor_queues() where check_name = 'queue_key_places';
-select is(inferpipe.queue_settle(), 3, 'it mends what it can tell');
+select is(subject || ': ' || detail, 'queues: 3 counts were made anew', 'it mends what it can tell')
+from inferpipe.doctor_repair('queue_key_places');
 select set_eq('select check_name from inferpipe.doctor_queues()', array['queue_places'],
   'the rest the worker''s next claim does');
 select is(inferpipe_test.grant_limited(99, 1), 0, 'nothing is admitted too early');
