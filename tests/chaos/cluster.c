@@ -46,13 +46,15 @@ static void find_server(struct cluster *c)
 
 static void make_home(struct cluster *c)
 {
-    (void)snprintf(c->home, sizeof(c->home), "/tmp/ifp-chaos-XXXXXX");
-    if (!mkdtemp(c->home) || chmod(c->home, 0755) != 0)
-        die(c->home, "cannot make this folder");
+    char home[] = "/tmp/ifp-chaos-XXXXXX";
+
+    if (!mkdtemp(home) || chmod(home, 0755) != 0)
+        die(home, "cannot make this folder");
+    (void)snprintf(c->home, sizeof(c->home), "%s", home);
     c->run_as = geteuid() == 0 ? "runuser -u postgres --" : "";
     for (int s = 0; s < CLUSTER_SERVERS; s++) {
-        (void)snprintf(c->data[s], sizeof(c->data[s]), "%.80s/server%d/data", c->home, s);
-        (void)snprintf(c->socket[s], sizeof(c->socket[s]), "%.80s/server%d/.s.PGSQL.%d", c->home, s,
+        (void)snprintf(c->data[s], sizeof(c->data[s]), "%s/server%d/data", home, s);
+        (void)snprintf(c->socket[s], sizeof(c->socket[s]), "%s/server%d/.s.PGSQL.%d", home, s,
                        PORT);
         if (shell("mkdir %s/server%d", c->home, s) != 0 ||
             (geteuid() == 0 && shell("chown postgres %s/server%d", c->home, s) != 0))
