@@ -115,7 +115,7 @@ static void want_of_memory_is_a_mistake_like_others(void **state)
 
         fault_arm(FAULT_ALLOC, ++n, false);
         for (int i = 0; i < 20; i++) {
-            char name[8];
+            char name[16];
 
             (void)snprintf(name, sizeof(name), "s%d", i);
             ifp_cron(app, name, "@daily", "w", NULL);
