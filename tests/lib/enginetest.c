@@ -513,7 +513,7 @@ struct rest {
     int64_t since_us; /* 0: not at rest */
 };
 
-/* For a while: between two statements there may be a turn of the loop in which none is under way. */
+/* For a while: between two statements there may be a turn of the loop with none under way. */
 static bool is_quiet(void *ctx)
 {
     const int64_t rest_us = 150 * 1000;
