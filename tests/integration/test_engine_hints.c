@@ -147,15 +147,16 @@ static void a_delayed_start_is_found_by_the_timer(void **state)
     enginetest_completes(t, id, "1");
 }
 
+/* Its ticks are a minute apart, and who polls is never quite at rest. */
 static void without_notifications_the_queue_is_polled(void **state)
 {
     struct enginetest *t = *state;
     int64_t id = enginetest_start(t, "echo", "1", NULL); /* makes the lane */
-    struct enginetest_worker *w = enginetest_worker(t, "listen=off " QUIET);
 
+    enginetest_worker(t, "listen=off " QUIET);
     enginetest_completes(t, id, "1");
-    enginetest_until_quiet(t, w);
-    enginetest_completes(t, enginetest_start(t, "echo", "2", NULL), "2");
+    for (int i = 0; i < 3; i++)
+        enginetest_completes(t, enginetest_start(t, "echo", "2", NULL), "2");
 }
 
 static void prepared_statements_may_be_off(void **state)
