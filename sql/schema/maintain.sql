@@ -1,9 +1,11 @@
 -- Small chores, for any worker about once an hour: partitions ahead, keys that have expired,
 -- workers that are long gone, cancels that nobody will take. Two calls at once do no harm.
 --
--- Bounded: keys go in batches, for 3 seconds at most; the rest is for the next call.
+-- Bounded: keys go in batches, for 3 seconds at most; the rest is for the next call.  A partition
+-- comes last, and one a call: its locks are then held for no longer than they must
+-- (partitions_ensure.sql).  Gives whether there is more to do at once.
 create function inferpipe.maintain()
-returns void language plpgsql volatile security definer
+returns bool language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = on
 as $$
@@ -15,7 +17,6 @@ declare
   v_now timestamptz := inferpipe.clock();
   v_began timestamptz := clock_timestamp();
 begin
-  perform inferpipe.partitions_ensure(c_weeks_ahead);
   loop
     delete from inferpipe._inferpipe_idempotency k
     using (
@@ -36,5 +37,6 @@ begin
   delete from inferpipe._inferpipe_cancels c
   where not exists (
     select from inferpipe._inferpipe_workers w where w.worker_id = c.worker_id and w.state = 0);
+  return inferpipe.partitions_ensure(c_weeks_ahead, 1) > 0;
 end
 $$;

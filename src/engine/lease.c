@@ -36,6 +36,7 @@ static void on_beat(struct store_op *op, int rc, const struct err *err);
 static void on_tick(struct store_op *op, int rc, const struct err *err);
 static void on_marked(struct store_op *op, int rc, const struct err *err);
 static void on_released(struct store_op *op, int rc, const struct err *err);
+static void on_told(struct store_op *op, int rc, const struct err *err);
 static void on_maintained(struct store_op *op, int rc, const struct err *err);
 static void on_retained(struct store_op *op, int rc, const struct err *err);
 static void on_left(struct store_op *op, int rc, const struct err *err);
@@ -229,7 +230,7 @@ static void do_chores(struct engine *e)
     assert(l->acked_us != 0 && !e->leaving);
     if (now >= l->roster_us && !store_op_busy(&l->other)) {
         l->roster_us = now + MAINTAIN_US;
-        roster_tell(&l->other, l->worker_id, e->registry, e->o.workflow_count, on_maintained);
+        roster_tell(&l->other, l->worker_id, e->registry, e->o.workflow_count, on_told);
     }
     if (now >= l->maintain_us && !store_op_busy(&l->other)) {
         l->maintain_us = now + MAINTAIN_US;
@@ -258,12 +259,21 @@ static void on_timer(void *ctx)
     do_chores(e);
 }
 
-static void on_maintained(struct store_op *op, int rc, const struct err *err)
+static void on_told(struct store_op *op, int rc, const struct err *err)
 {
     struct engine *e = CONTAINER_OF(op, struct engine, lease.other);
 
     if (!leaves(e))
-        (void)failed(e, "maintenance failed", rc, err);
+        (void)failed(e, "the roster could not be told", rc, err);
+}
+
+/* While there is more to do it goes on with each tick. */
+static void on_maintained(struct store_op *op, int rc, const struct err *err)
+{
+    struct engine *e = CONTAINER_OF(op, struct engine, lease.other);
+
+    if (!leaves(e) && !failed(e, "maintenance failed", rc, err) && store_maintain_more(op))
+        e->lease.maintain_us = 0;
 }
 
 /* While there is more to do it goes on with each tick; another worker may do the next piece. */

@@ -4,7 +4,8 @@
  *   check the input -> client_ready -> parameters -> client_run -> read the row
  *
  * Failure: bad input costs no round trip.  A connection that was lost while idle is revived before
- * the statement.  One that breaks during the statement leaves its outcome unknown: what may happen
+ * the statement.  A statement that the server aborted to break a deadlock is sent again, up to four
+ * times.  One that breaks during the statement leaves its outcome unknown: what may happen
  * twice (reads, a start with a key, a send with a dedupe text) is sent once more on a new
  * connection; the rest is IFP_EUNAVAILABLE with a text that says what may have happened.
  */
@@ -20,7 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONNECT_TIMEOUT_MS = 10000, STATEMENT_TIMEOUT_MS = 30000, PRIORITY_DEFAULT = 3 };
+enum { CONNECT_TIMEOUT_MS = 10000, STATEMENT_TIMEOUT_MS = 30000 };
+enum { ABORTED_TRIES = 5, PRIORITY_DEFAULT = 3 };
 
 /* ---- connection ----------------------------------------------------------------------------- */
 
@@ -114,19 +116,34 @@ int client_ready(struct client *c, struct err *e)
     return err;
 }
 
+/* Class 40: the server gave this transaction up for another one's sake, and nothing of it
+ * happened. */
+static int run_until_serialized(struct client *c, enum statement id, const struct pgargs *args,
+                                struct pgres **ret_res, struct err *e)
+{
+    int err;
+    int tries = 0;
+
+    do {
+        err = pgsync_exec(c->db, statements_get(id), args, ret_res, e);
+        tries++;
+    } while (err && strncmp(e->sqlstate, "40", 2) == 0 && tries < ABORTED_TRIES);
+    return err;
+}
+
 int client_run(struct client *c, enum statement id, const struct pgargs *args, bool repeat,
                struct pgres **ret_res, struct err *e)
 {
     int err;
 
     assert(c->db);
-    err = pgsync_exec(c->db, statements_get(id), args, ret_res, e);
+    err = run_until_serialized(c, id, args, ret_res, e);
     if (err != IFP_EUNAVAILABLE || !repeat)
         return err;
     err = connect_now(c, e);
     if (err)
         return err;
-    return pgsync_exec(c->db, statements_get(id), args, ret_res, e);
+    return run_until_serialized(c, id, args, ret_res, e);
 }
 
 int client_begin(struct client *c, struct pgargs *args, struct err *e)

@@ -100,7 +100,7 @@ void store_reap_release(struct store_op *op, int crash_limit, int limit, store_d
 void store_reap_counts(const struct store_op *op, int *ret_released, int *ret_remaining);
 void store_leave(struct store_op *op, int64_t worker, store_done_fn *done);
 void store_maintain(struct store_op *op, store_done_fn *done);
-
+bool store_maintain_more(const struct store_op *op); /* worth calling again at once */
 /* ---- executions, on the pool ---------------------------------------------------------------- */
 struct store_probe { /* where a claim looks, in the order given */
     int32_t lane;

@@ -212,3 +212,9 @@ void store_maintain(struct store_op *op, store_done_fn *done)
     (void)store_begin(op, STATEMENT_MAINTAIN, done);
     store_on_control(op);
 }
+
+bool store_maintain_more(const struct store_op *op)
+{
+    assert(op->res && op->rows == 1);
+    return pgres_bool(op->res, 0, 0);
+}

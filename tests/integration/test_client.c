@@ -479,6 +479,42 @@ static void a_lost_answer_with_a_key_is_asked_again_and_starts_once(void **state
     assert_int_equal(executions(), 1);
 }
 
+/* As a deadlock does: the server aborts what it has done so far. */
+static void abort_starts(int times)
+{
+    testdb_execf("create sequence aborts;"
+                 "create function abort_start() returns trigger language plpgsql as $$ begin"
+                 " if nextval('aborts') <= %d then"
+                 "  raise 'aborted by the test' using errcode = 'deadlock_detected';"
+                 " end if; return new; end $$;"
+                 "create trigger aborts before insert on inferpipe._inferpipe_executions"
+                 " for each row execute function abort_start()",
+                 times);
+}
+
+static void a_start_that_the_server_aborts_is_sent_again(void **state)
+{
+    struct clienttest *t = *state;
+
+    abort_starts(4);
+    (void)clienttest_started(t, "echo", "1");
+    assert_int_equal(executions(), 1);
+    assert_int_equal(testdb_int8("select last_value from aborts"), 5);
+}
+
+static void a_start_that_the_server_always_aborts_fails(void **state)
+{
+    struct clienttest *t = *state;
+    int64_t id = -1;
+    bool created;
+
+    abort_starts(1000);
+    assert_int_equal(clienttest_start_with(t, "echo", "1", NULL, &id, &created), IFP_ESERVER);
+    clienttest_expect_text(t, "aborted by the test");
+    assert_int_equal(executions(), 0);
+    assert_int_equal(testdb_int8("select last_value from aborts"), 5);
+}
+
 static void a_lost_answer_without_a_key_is_unavailable_and_says_why(void **state)
 {
     struct clienttest *t = *state;
@@ -546,6 +582,8 @@ int main(void)
         WITH_CLIENT(no_database_is_unavailable),
         WITH_CLIENT(a_connection_lost_while_idle_is_revived),
         WITH_CLIENT(a_lost_answer_with_a_key_is_asked_again_and_starts_once),
+        WITH_CLIENT(a_start_that_the_server_aborts_is_sent_again),
+        WITH_CLIENT(a_start_that_the_server_always_aborts_fails),
         WITH_CLIENT(a_lost_answer_without_a_key_is_unavailable_and_says_why),
         WITH_CLIENT(a_lost_answer_to_a_read_or_a_deduped_send_is_asked_again),
     };

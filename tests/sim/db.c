@@ -382,8 +382,10 @@ static const struct pgres *run(const struct wire_call *c, int64_t backend, struc
         return db_journal(c);
     if (strcmp(name, "beat") == 0)
         return one_number(beat(c, backend));
-    if (strcmp(name, "register") == 0 || strcmp(name, "maintain") == 0)
+    if (strcmp(name, "register") == 0)
         return one_number(1);
+    if (strcmp(name, "maintain") == 0)
+        return one_number(0); /* no more of it */
     if (strcmp(name, "lanes") == 0)
         return lanes(c);
     if (strcmp(name, "reap_mark") == 0)

@@ -180,5 +180,23 @@ is "$(ask b "select inferpipe.partitions_ensure(10)")" $((tables - 1)) "a table 
 ask a "commit" >/dev/null
 is "$(ask b "select inferpipe.partitions_ensure(10)")" 1 "and made then"
 
+# A reader that has locked the history in the other order than two partitions would: with one a
+# transaction there is no such order, so it waits and then reads.
+ask a "begin; select inferpipe.maintain()" >/dev/null
+ask b "set deadlock_timeout = '20ms'; begin" >/dev/null
+once "update inferpipe_test.clock set shift = interval '28 days'" >/dev/null
+ask a "commit; begin" >/dev/null
+is "$(ask a "select inferpipe.maintain()")" t "the hourly chores make a partition"
+is "$(once "select count(*) from pg_locks where mode = 'AccessExclusiveLock' and granted
+    and relation::regclass::text like '%\_default'")" 1 "and lock one default partition"
+tables="inferpipe._inferpipe_$(once "select string_agg(t, ', inferpipe._inferpipe_' order by i desc)
+    from unnest(inferpipe.history_tables()) with ordinality h(t, i)")"
+tell b "lock table $tables in access share mode; select 'read'"
+wait_blocked b
+ask a "commit" >/dev/null
+is "$(answer b)" read "a reader in any order gets through"
+ask b "commit; reset deadlock_timeout" >/dev/null
+once "update inferpipe_test.clock set shift = '0'" >/dev/null
+
 is "$(once "select count(*) from inferpipe.doctor(null, null) where severity = 'error'")" 0 "doctor is content"
 closing
