@@ -489,6 +489,7 @@ typedef struct ifp_execution {
     int64_t created_ms;  /* since 1970 */
     int64_t finished_ms; /* 0 while it runs */
     char *forked_from;   /* the id of the execution whose journal it began with */
+    char *parent;        /* the id of the execution whose child it is */
     int64_t tokens;      /* what its steps said that they cost, in all */
     double usd;
 } ifp_execution;
@@ -498,6 +499,13 @@ IFP_API int ifp_client_get(ifp_client *client, const char *id, ifp_execution *re
 IFP_API int ifp_client_wait(ifp_client *client, const char *id, int64_t timeout_ms,
                             ifp_execution *ret) IFP_MUSTCHECK;
 IFP_API void ifp_execution_release(ifp_execution *execution); /* NULL and zeroed are fine */
+
+typedef struct ifp_children {
+    int64_t queued, running, completed, failed, canceled;
+} ifp_children;
+/* How many children an execution has started, by how they are now. */
+IFP_API int ifp_client_children(ifp_client *client, const char *id,
+                                ifp_children *ret) IFP_MUSTCHECK;
 /* Sends a message; IFP_ECONFLICT when the execution has ended.  `dedupe` (or NULL): a second send
  * with the same text does nothing. */
 IFP_API int ifp_client_send(ifp_client *client, const char *id, const char *name,

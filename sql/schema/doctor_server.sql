@@ -7,6 +7,10 @@ as $$
   values
     ('_inferpipe_runs_due', 'on inferpipe._inferpipe_runs (lane, shard, prio, ready_at)'
       ' where owner = 0'),
+    ('_inferpipe_runs_parent', 'on inferpipe._inferpipe_runs (parent_id, exec_id)'
+      ' where parent_id is not null'),
+    ('_inferpipe_executions_parent', 'on inferpipe._inferpipe_executions (parent_id, exec_id)'
+      ' where parent_id is not null'),
     ('_inferpipe_results_status', 'on inferpipe._inferpipe_results'
       ' (workspace_id, status, exec_id)'),
     ('_inferpipe_results_unhappy', 'on inferpipe._inferpipe_results (finished_at)'

@@ -28,6 +28,10 @@ create table inferpipe._inferpipe_executions (
   constraint executions_pkey primary key (exec_id),
   constraint executions_codec check (codec in (0, 1))
 ) partition by range (exec_id);
+-- The children of an execution, with those that have ended.  A child's id is above its parent's:
+-- with that in the condition, older partitions are not looked at.
+create index _inferpipe_executions_parent
+  on inferpipe._inferpipe_executions (parent_id, exec_id) where parent_id is not null;
 
 create table inferpipe._inferpipe_results (
   exec_id int8 not null,

@@ -141,6 +141,14 @@ int ifp_client_get(ifp_client *client, const char *id, ifp_execution *ret)
     return rc == 0 ? client_get(&client->client, number, ret, NULL, &client->e) : rc;
 }
 
+int ifp_client_children(ifp_client *client, const char *id, ifp_children *ret)
+{
+    int64_t number = 0;
+    int rc = begin_with(client, id, &number);
+
+    return rc == 0 ? client_children(&client->client, number, ret, &client->e) : rc;
+}
+
 int ifp_client_wait(ifp_client *client, const char *id, int64_t timeout_ms, ifp_execution *ret)
 {
     int64_t number = 0;

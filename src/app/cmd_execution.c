@@ -201,6 +201,7 @@ static const struct table_column list_columns[] = {
     { "crashes", NULL },
     { "error_code", "ERROR" },
     { "error", "MESSAGE" },
+    { "parent", NULL },
     { 0 },
 };
 
@@ -212,9 +213,10 @@ struct page {
 static int add_execution(void *ctx, const struct listing_execution *x)
 {
     struct page *p = ctx;
-    char id[IFP_ID_SIZE];
+    char id[IFP_ID_SIZE], parent[IFP_ID_SIZE];
 
     ids_execution_format(x->id, id);
+    ids_execution_format(x->parent, parent);
     table_str(&p->table, id);
     table_str(&p->table, x->workflow);
     table_str(&p->table, x->version);
@@ -228,6 +230,7 @@ static int add_execution(void *ctx, const struct listing_execution *x)
     table_int(&p->table, x->crashes);
     table_str(&p->table, x->error_code);
     table_str(&p->table, x->error);
+    table_str(&p->table, x->parent ? parent : NULL);
     p->last = x->id;
     return 0;
 }
@@ -236,6 +239,7 @@ static int list_filter(const struct cli *c, struct listing_filter *ret, struct e
 {
     static const char *const states[] = { "queued", "running", "completed", "failed", "canceled" };
     const char *cursor = cli_value(c, "cursor"), *status = cli_value(c, "status");
+    const char *parent = cli_value(c, "parent");
     struct listing_filter f = { .status = status, .workflow = cli_value(c, "workflow") };
     bool known = !status;
     int64_t limit = 0;
@@ -249,6 +253,8 @@ static int list_filter(const struct cli *c, struct listing_filter *ret, struct e
                      status);
     if (rc == 0 && f.workflow)
         rc = client_check_slug("--workflow", f.workflow, e);
+    if (rc == 0 && parent && ids_execution_parse(parent, &f.parent) != 0)
+        rc = err_set(e, IFP_EINVALID, "--parent: \"%s\" is not an execution id", parent);
     if (rc == 0 && cursor && ids_execution_parse(cursor, &f.before) != 0)
         rc = err_set(e, IFP_EINVALID, "--cursor: \"%s\" is not the cursor of a page", cursor);
     if (rc != 0)
@@ -317,10 +323,42 @@ static const struct table_column get_columns[] = {
     { "error_code", "error" },
     { "error", "message" },
     { "forked_from", "forked from" },
+    { "parent", "parent" },
+    { "children", "children" },
     { "tokens", "tokens" },
     { "usd", "usd" },
     { 0 },
 };
+
+/* "2 running, 7 completed"; in JSON an object with all five; nothing for one without children. */
+static void add_children(struct table *t, const ifp_children *n)
+{
+    const struct {
+        const char *status;
+        int64_t n;
+    } counts[] = { { "queued", n->queued },
+                   { "running", n->running },
+                   { "completed", n->completed },
+                   { "failed", n->failed },
+                   { "canceled", n->canceled } };
+    char text[256] = "";
+    size_t len = 0;
+    bool any = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+        any |= counts[i].n > 0;
+        if (t->json)
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "%c\"%s\":%lld",
+                                    i == 0 ? '{' : ',', counts[i].status, (long long)counts[i].n);
+        else if (counts[i].n > 0)
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%lld %s",
+                                    len > 0 ? ", " : "", (long long)counts[i].n, counts[i].status);
+    }
+    assert(len + 2 < sizeof(text));
+    if (t->json)
+        memcpy(text + len, "}", 2);
+    table_json(t, any ? text : NULL);
+}
 
 /* Nothing for one that never said what it cost. */
 static void add_cost(struct table *t, const ifp_execution *x)
@@ -335,7 +373,7 @@ static void add_cost(struct table *t, const ifp_execution *x)
 }
 
 static int print_execution(const struct cli *c, const ifp_execution *x, const char *input,
-                           struct err *e)
+                           const ifp_children *children, struct err *e)
 {
     struct jsondoc *doc = NULL;
     struct table t;
@@ -355,6 +393,8 @@ static int print_execution(const struct cli *c, const ifp_execution *x, const ch
     table_str(&t, x->error_code);
     table_str(&t, x->error);
     table_str(&t, x->forked_from);
+    table_str(&t, x->parent);
+    add_children(&t, children);
     add_cost(&t, x);
     if (!c->json)
         rc = table_print_record(&t, stdout, e);
@@ -369,6 +409,7 @@ static int print_execution(const struct cli *c, const ifp_execution *x, const ch
 int cmd_execution_get(struct cli *c, struct err *e)
 {
     struct client client;
+    ifp_children children;
     ifp_execution x;
     char *input = NULL;
     int64_t id = 0;
@@ -378,11 +419,13 @@ int cmd_execution_get(struct cli *c, struct err *e)
         rc = cmd_client_ready(c, &client, e);
     if (rc != 0)
         return rc;
-    rc = client_get(&client, id, &x, &input, e);
+    rc = client_children(&client, id, &children, e);
+    if (rc == 0)
+        rc = client_get(&client, id, &x, &input, e);
     client_release(&client);
     if (rc != 0)
         return rc;
-    rc = print_execution(c, &x, input, e);
+    rc = print_execution(c, &x, input, &children, e);
     mem_free(input);
     ifp_execution_release(&x);
     return rc;

@@ -86,6 +86,7 @@ const struct cli_command commands_table[] = {
       .args = "",
       .options = OPTIONS({ "status", "STATUS", "queued, running, completed, failed or canceled" },
                          { "workflow", "NAME", "only of this workflow" },
+                         { "parent", "ID", "only the children of this execution" },
                          { "limit", "N", "rows, 1 to 1000 (default 50)" },
                          { "cursor", "CURSOR", "go on after the page that ended with it" }),
       .help = "list executions, newest first",

@@ -371,6 +371,14 @@ int client_retry(struct client *c, int64_t id, struct err *e)
 
 /* ---- get ------------------------------------------------------------------------------------ */
 
+int client_no_execution(const struct client *c, int64_t id, struct err *e)
+{
+    char text[IFP_ID_SIZE];
+
+    ids_execution_format(id, text);
+    return err_set(e, IFP_ENOTFOUND, "no execution %s in workspace \"%s\"", text, c->workspace);
+}
+
 static enum ifp_status status_from(const char *text)
 {
     static const char *const names[] = {
@@ -413,7 +421,7 @@ static bool copy_execution(const struct pgres *res, int64_t id, ifp_execution *r
     ret->finished_ms = client_ms_at(res, 0, 9);
     ret->tokens = pgres_null(res, 0, 12) ? 0 : pgres_int8(res, 0, 12);
     ret->usd = pgres_null(res, 0, 13) ? 0 : strtod(pgres_text(res, 0, 13), NULL);
-    return good && copy_text(res, 10, &ret->forked_from) &&
+    return good && copy_text(res, 10, &ret->forked_from) && copy_text(res, 14, &ret->parent) &&
            (!ret_input || copy_text(res, 11, ret_input));
 }
 
@@ -424,10 +432,10 @@ static int read_execution(const struct client *c, const struct pgres *res, int64
     char *input = NULL;
     char text[IFP_ID_SIZE];
 
-    ids_execution_format(id, text);
     if (pgres_rows(res) == 0)
-        return err_set(e, IFP_ENOTFOUND, "no execution %s in workspace \"%s\"", text, c->workspace);
+        return client_no_execution(c, id, e);
     if (!copy_execution(res, id, &found, ret_input ? &input : NULL)) {
+        ids_execution_format(id, text);
         ifp_execution_release(&found);
         return err_set(e, IFP_ENOMEM, "execution %s: out of memory", text);
     }
@@ -458,6 +466,34 @@ int client_get(struct client *c, int64_t id, ifp_execution *ret, char **ret_inpu
     return err;
 }
 
+int client_children(struct client *c, int64_t id, ifp_children *ret, struct err *e)
+{
+    struct pgargs args;
+    struct pgres *res;
+    int err = client_begin(c, &args, e);
+
+    if (err)
+        return err;
+    pgargs_int8(&args, id);
+    err = client_run(c, STATEMENT_CHILDREN, &args, true, &res, e);
+    pgargs_release(&args);
+    if (err)
+        return err;
+    assert(pgres_rows(res) <= 1);
+    if (pgres_rows(res) == 0)
+        err = client_no_execution(c, id, e);
+    else
+        *ret = (ifp_children){
+            .queued = pgres_int8(res, 0, 0),
+            .running = pgres_int8(res, 0, 1),
+            .completed = pgres_int8(res, 0, 2),
+            .failed = pgres_int8(res, 0, 3),
+            .canceled = pgres_int8(res, 0, 4),
+        };
+    pgsync_free_result(res);
+    return err;
+}
+
 void ifp_execution_release(ifp_execution *execution)
 {
     if (!execution)
@@ -470,5 +506,6 @@ void ifp_execution_release(ifp_execution *execution)
     mem_free(execution->error_code);
     mem_free(execution->error);
     mem_free(execution->forked_from);
+    mem_free(execution->parent);
     memset(execution, 0, sizeof(*execution));
 }

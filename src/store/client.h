@@ -58,6 +58,8 @@ int client_fork(struct client *c, int64_t id, const ifp_fork_options *o, int64_t
 /* Fills `ret`, to be released by ifp_execution_release; input too when ret_input is not NULL. */
 int client_get(struct client *c, int64_t id, ifp_execution *ret, char **ret_input,
                struct err *e) MUSTCHECK;
+/* How many children it has started, by how they are; IFP_ENOTFOUND. */
+int client_children(struct client *c, int64_t id, ifp_children *ret, struct err *e) MUSTCHECK;
 
 /* A page of the stream from behind number `after`; what `fn` returns other than 0 ends it. */
 struct client_page {

@@ -1,21 +1,12 @@
 /*
  * store/client_live.c - what an execution shows of itself while it lives: its state, its stream.
  */
-#include "base/ids.h"
 #include "base/mem.h"
 #include "store/client_private.h"
 
 #include <assert.h>
 
 enum { EVENTS_PAGE = 500 };
-
-static int not_found(const struct client *c, int64_t id, struct err *e)
-{
-    char text[IFP_ID_SIZE];
-
-    ids_execution_format(id, text);
-    return err_set(e, IFP_ENOTFOUND, "no execution %s in workspace \"%s\"", text, c->workspace);
-}
 
 /* A zero-terminated copy; NULL text stays NULL. */
 static int copy_slice(struct slice text, char **ret, struct err *e)
@@ -39,7 +30,7 @@ int client_state(struct client *c, int64_t id, char **ret_state, struct err *e)
         return rc;
     assert(pgres_rows(res) <= 1);
     if (pgres_rows(res) == 0)
-        rc = not_found(c, id, e);
+        rc = client_no_execution(c, id, e);
     else
         rc = copy_slice(pgres_bytes(res, 0, 0), ret_state, e);
     pgsync_free_result(res);
@@ -96,7 +87,7 @@ int client_events(struct client *c, int64_t id, int64_t after, ifp_event_fn *fn,
     pgargs_release(&args);
     if (rc != 0)
         return rc;
-    rc = pgres_rows(res) == 0 ? not_found(c, id, e) : give(res, fn, ctx, &page);
+    rc = pgres_rows(res) == 0 ? client_no_execution(c, id, e) : give(res, fn, ctx, &page);
     if (rc == 0)
         *ret = page;
     pgsync_free_result(res);

@@ -15,6 +15,8 @@ int client_begin(struct client *c, struct pgargs *args, struct err *e) MUSTCHECK
  * connection: only for what may happen twice.  *ret_res is for pgsync_free_result. */
 int client_run(struct client *c, enum statement id, const struct pgargs *args, bool repeat,
                struct pgres **ret_res, struct err *e) MUSTCHECK;
+/* IFP_ENOTFOUND, and the text that names it. */
+int client_no_execution(const struct client *c, int64_t id, struct err *e) MUSTCHECK;
 /* Milliseconds since 1970, 0 for SQL null. */
 int64_t client_ms_at(const struct pgres *res, int row, int col);
 

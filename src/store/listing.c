@@ -6,7 +6,6 @@
  */
 #include "store/listing.h"
 
-#include "base/ids.h"
 #include "store/client_private.h"
 
 #include <assert.h>
@@ -62,6 +61,8 @@ static int check_filter(const struct listing_filter *f, struct err *e)
         return err_set(e, IFP_EINVALID, "limit: must be 1 to %d", LIMIT_MAX);
     if (f->before < 0)
         return err_set(e, IFP_EINVALID, "cursor: is not one of this listing");
+    if (f->parent < 0)
+        return err_set(e, IFP_EINVALID, "parent: is not an execution id");
     return f->workflow ? client_check_slug("workflow", f->workflow, e) : 0;
 }
 
@@ -69,20 +70,24 @@ static int run_executions(struct client *c, const struct listing_filter *f, stru
                           struct err *e)
 {
     const struct list_status *status = find_status(f->status);
+    enum statement statement = f->parent ? STATEMENT_LIST_CHILDREN : status->statement;
     struct pgargs args;
     int err;
 
-    assert(status);
+    assert(c->workspace_id && f->limit > 0);
     pgargs_init(&args);
     pgargs_int4(&args, c->workspace_id);
     pgargs_text(&args, f->workflow);
     pgargs_int8(&args, f->before ? f->before : INT64_MAX);
     pgargs_int4(&args, f->limit);
-    if (status->statement == STATEMENT_LIST_LIVE)
+    if (statement == STATEMENT_LIST_CHILDREN) {
+        pgargs_int8(&args, f->parent);
+        pgargs_text(&args, f->status);
+    } else if (statement == STATEMENT_LIST_LIVE)
         pgargs_bool(&args, status->queued);
-    else if (status->statement == STATEMENT_LIST_ENDED)
+    else if (statement == STATEMENT_LIST_ENDED)
         pgargs_int2(&args, status->result);
-    err = client_run(c, status->statement, &args, true, ret_res, e);
+    err = client_run(c, statement, &args, true, ret_res, e);
     pgargs_release(&args);
     return err;
 }
@@ -104,6 +109,7 @@ static struct listing_execution execution_at(const struct pgres *res, int row)
         .ready_ms = client_ms_at(res, row, 10),
         .worker = pgres_int8(res, row, 11),
         .crashes = pgres_int2(res, row, 12),
+        .parent = number_at(res, row, 13),
     };
 }
 
@@ -157,13 +163,10 @@ static struct listing_step step_at(const struct pgres *res, int row)
 static int each_step(const struct client *c, const struct pgres *res, int64_t id,
                      listing_step_fn *row, void *ctx, struct err *e)
 {
-    char text[IFP_ID_SIZE];
     int err = 0;
 
-    if (pgres_rows(res) == 0) {
-        ids_execution_format(id, text);
-        return err_set(e, IFP_ENOTFOUND, "no execution %s in workspace \"%s\"", text, c->workspace);
-    }
+    if (pgres_rows(res) == 0)
+        return client_no_execution(c, id, e);
     for (int i = 0; i < pgres_rows(res) && !err; i++) {
         struct listing_step item;
 

@@ -13,11 +13,12 @@ struct listing_execution {
     int64_t id;
     const char *workflow, *version, *queue, *status, *waiting_for, *error_code, *error;
     int64_t created_ms, finished_ms, ready_ms; /* 0: none */
-    int64_t worker;
+    int64_t worker, parent;                    /* 0: none */
     int crashes;
 };
 struct listing_filter {
     const char *status, *workflow; /* NULL: any */
+    int64_t parent;                /* only its children; 0: any */
     int64_t before;
     int limit; /* 1 to 1000 */
 };

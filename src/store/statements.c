@@ -23,13 +23,11 @@
 /* ... and what is shown of each. */
 #define LIST_PAGE                                                                                  \
     " select e.exec_id, w.name, w.version, q.name,"                                                \
-    " case when f.status = 1 then 'completed' when f.status = 2 then 'failed'"                     \
-    " when f.status = 3 then 'canceled' when r.owner = 0 and r.fence = 0 then 'queued'"            \
-    " else 'running' end::text,"                                                                   \
+    " inferpipe.status_text(f.status, r.owner, r.fence),"                                          \
     " case r.state when 2 then 'timer' when 3 then 'message' when 4 then 'retry'"                  \
     " when 6 then 'child' when 7 then 'slot' end::text,"                                           \
     " f.error_code, f.error, e.created_at, f.finished_at, r.ready_at,"                             \
-    " coalesce(r.owner, 0::int8), coalesce(r.crashes, 0::int2)"                                    \
+    " coalesce(r.owner, 0::int8), coalesce(r.crashes, 0::int2), e.parent_id"                       \
     " from page p join inferpipe._inferpipe_executions e on e.exec_id = p.exec_id"                 \
     " join inferpipe._inferpipe_lanes l on l.lane_id = e.lane"                                     \
     " join inferpipe._inferpipe_workflows w on w.workflow_id = l.workflow_id"                      \
@@ -37,6 +35,15 @@
     " left join inferpipe._inferpipe_runs r on r.exec_id = p.exec_id"                              \
     " left join inferpipe._inferpipe_results f on f.exec_id = p.exec_id"                           \
     " order by e.exec_id desc"
+/* The children of one execution; ids grow, so none is older than its parent.  The laterals keep a
+ * plan from the days of empty tables from reading them whole. */
+#define CHILDREN_OF(parent)                                                                        \
+    " from inferpipe._inferpipe_executions x"                                                      \
+    " left join lateral (select y.owner, y.fence from inferpipe._inferpipe_runs y"                 \
+    " where y.exec_id = x.exec_id limit 1) r on true"                                              \
+    " left join lateral (select y.status from inferpipe._inferpipe_results y"                      \
+    " where y.exec_id = x.exec_id limit 1) f on true"                                              \
+    " where x.parent_id = " parent " and x.exec_id > " parent
 
 static const struct pgstmt statements[STATEMENTS] = {
     [STATEMENT_REGISTER] = {
@@ -189,9 +196,20 @@ static const struct pgstmt statements[STATEMENTS] = {
         "get",
         "select v.status, v.workflow, v.version, v.queue, v.waiting_for, v.output::text,"
         " v.error_code, v.error, v.created_at, v.finished_at,"
-        " v.forked_from, case when $3::bool then v.input::text end, v.tokens, v.usd::text"
+        " v.forked_from, case when $3::bool then v.input::text end, v.tokens, v.usd::text, v.parent"
         " from inferpipe.executions v"
         " where v.exec_id = $2::int8 and v.workspace = $1::text",
+    },
+    [STATEMENT_CHILDREN] = {
+        "children",
+        "select n.* from inferpipe._inferpipe_executions e cross join lateral ("
+        "select count(*) filter (where s.status = 'queued'),"
+        " count(*) filter (where s.status = 'running'),"
+        " count(*) filter (where s.status = 'completed'),"
+        " count(*) filter (where s.status = 'failed'),"
+        " count(*) filter (where s.status = 'canceled') from ("
+        "select inferpipe.status_text(f.status, r.owner, r.fence) as status"
+        CHILDREN_OF("e.exec_id") ") s) n where e.exec_id = $2::int8 and e.workspace_id = $1::int4",
     },
 
     [STATEMENT_EVENTS] = {
@@ -231,6 +249,13 @@ static const struct pgstmt statements[STATEMENTS] = {
         " join inferpipe._inferpipe_executions y on y.exec_id = x.exec_id"
         " where x.workspace_id = $1::int4 and x.exec_id < $3::int8 and " IN_WORKFLOW("y.lane")
         " and x.status = $5::int2"
+        " order by x.exec_id desc limit $4::int4)" LIST_PAGE,
+    },
+    [STATEMENT_LIST_CHILDREN] = {
+        "list_children",
+        "with page as (select x.exec_id" CHILDREN_OF("$5::int8")
+        " and x.workspace_id = $1::int4 and x.exec_id < $3::int8 and " IN_WORKFLOW("x.lane")
+        " and ($6::text is null or inferpipe.status_text(f.status, r.owner, r.fence) = $6::text)"
         " order by x.exec_id desc limit $4::int4)" LIST_PAGE,
     },
     [STATEMENT_LIST_STEPS] = {

@@ -72,6 +72,20 @@ expect "watch of a canceled one exits with 1" 1 '^canceled' "$demo" execution wa
 id=$("$demo" execution start waiter --delay 1h)
 expect "cancel of one that has not begun" 0 '"canceled":true' "$demo" execution cancel "$id" --json
 
+id=$("$demo" execution start family --input 7)
+expect "a parent ends" 0 '^completed' "$demo" execution watch "$id"
+expect "get counts its children by status" 0 '^children +1 [a-z]+, 1 completed$' "$demo" execution get "$id"
+expect "and as JSON" 0 '' "$demo" execution get "$id" --json
+check "all five counts" json_is "j->'children'->>'completed' = '1' and j->'children'->>'failed' = '0'" \
+    "$(cat "$work/out")"
+expect "a list of children" 0 'echo' "$demo" execution list --parent "$id" --status completed
+check "only those" test "$(wc -l <"$work/out")" = 2
+expect "a child names its parent" 0 "^parent +$id\$" \
+    "$demo" execution get "$(awk 'NR == 2 { print $1 }' "$work/out")"
+expect "a bad parent" 2 '--parent: "x" is not an execution id' "$demo" execution list --parent x
+id=$("$demo" execution list --parent "$id" --workflow waiter | awk 'NR == 2 { print $1 }')
+expect "the one left alone" 0 'sent' "$demo" execution send "$id" go
+
 # Pages, newest first, without gaps or repeats.
 all=$("$demo" execution list --limit 1000 | awk 'NR > 1 { print $1 }')
 cursor='' pages=''

@@ -16,6 +16,7 @@
 struct listed {
     int count, stop_at;
     int64_t ids[16];
+    int64_t parent; /* of the last one */
     char last[256];
 };
 
@@ -25,6 +26,7 @@ static int take_execution(void *ctx, const struct listing_execution *row)
 
     assert_true(row->created_ms > 0);
     l->ids[l->count++] = row->id;
+    l->parent = row->parent;
     (void)snprintf(l->last, sizeof(l->last), "%s %s %s %s %s %s %s %d %d", row->workflow,
                    row->version, row->queue, row->status, row->waiting_for ? row->waiting_for : "-",
                    row->error_code ? row->error_code : "-", row->error ? row->error : "-",
@@ -96,6 +98,39 @@ static void executions_are_listed_by_status_and_workflow(void **state)
     assert_int_equal(list(t, (struct listing_filter){ .workflow = "none" }).count, 0);
 }
 
+static void children_are_listed_and_counted_by_status(void **state)
+{
+    struct clienttest *t = *state;
+    int64_t parent = clienttest_started(t, "echo", "1"), ids[4];
+    ifp_children n = { 0 };
+    ifp_execution x;
+    struct listed l;
+
+    for (int i = 0; i < 4; i++)
+        ids[i] = clienttest_started(t, i == 3 ? "wait" : "echo", "1");
+    for (int i = 0; i < 3; i++)
+        testdb_execf("update inferpipe._inferpipe_executions set parent_id = %lld"
+                     " where exec_id = %lld",
+                     (long long)parent, (long long)ids[i]);
+    clienttest_end(ids[0], 1, "'1'");
+    clienttest_end(ids[1], 2, "null");
+    assert_int_equal(client_children(&t->c, parent, &n, &t->e), 0);
+    assert_true(n.queued == 1 && n.running == 0 && n.completed == 1 && n.failed == 1);
+    assert_int_equal(n.canceled, 0);
+    assert_int_equal(client_children(&t->c, 5, &n, &t->e), IFP_ENOTFOUND);
+    l = list(t, (struct listing_filter){ .parent = parent, .limit = 2 });
+    assert_true(l.count == 2 && l.ids[0] == ids[2] && l.ids[1] == ids[1] && l.parent == parent);
+    l = list(t, (struct listing_filter){ .parent = parent, .before = ids[1] });
+    assert_true(l.count == 1 && l.ids[0] == ids[0]);
+    l = list(t, (struct listing_filter){ .parent = parent, .status = "failed" });
+    assert_true(l.count == 1 && l.ids[0] == ids[1]);
+    l = list(t, (struct listing_filter){ .parent = parent, .workflow = "wait" });
+    assert_int_equal(l.count, 0);
+    assert_int_equal(client_get(&t->c, ids[0], &x, NULL, &t->e), 0);
+    assert_memory_equal(x.parent, "exe_", 4);
+    ifp_execution_release(&x);
+}
+
 static void a_bad_filter_is_refused_and_a_row_may_end_the_listing(void **state)
 {
     struct clienttest *t = *state;
@@ -113,6 +148,8 @@ static void a_bad_filter_is_refused_and_a_row_may_end_the_listing(void **state)
     assert_int_equal(listing_executions(&t->c, &f, take_execution, &l, &t->e), IFP_EINVALID);
     clienttest_expect_text(t, "limit: must be 1 to 1000");
     f = (struct listing_filter){ .limit = 1, .before = -1 };
+    assert_int_equal(listing_executions(&t->c, &f, take_execution, &l, &t->e), IFP_EINVALID);
+    f = (struct listing_filter){ .limit = 1, .parent = -1 };
     assert_int_equal(listing_executions(&t->c, &f, take_execution, &l, &t->e), IFP_EINVALID);
     f = (struct listing_filter){ .limit = 1, .workflow = "A" };
     assert_int_equal(listing_executions(&t->c, &f, take_execution, &l, &t->e), IFP_EINVALID);
@@ -240,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_CLIENT(executions_are_listed_newest_first_in_pages),
         WITH_CLIENT(executions_are_listed_by_status_and_workflow),
+        WITH_CLIENT(children_are_listed_and_counted_by_status),
         WITH_CLIENT(a_bad_filter_is_refused_and_a_row_may_end_the_listing),
         WITH_CLIENT(steps_are_listed_in_program_order_after_a_number),
         WITH_CLIENT(workflows_are_listed_with_their_live_executions),

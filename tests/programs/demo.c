@@ -8,6 +8,7 @@
  *   failing  its step fails for good
  *   flaky    its step fails twice, then works
  *   hang     a step that lasts until it is canceled; writes the pid of its worker to /file first
+ *   family   gives its input to a child that echoes it, and leaves a waiter alone
  */
 #include <inferpipe.h>
 #include <poll.h>
@@ -98,6 +99,15 @@ static int hang(ifp_run *run, const ifp_json *input, const ifp_json **ret)
     return ifp_step(run, "hang", hang_on, input, ret);
 }
 
+static int family(ifp_run *run, const ifp_json *input, const ifp_json **ret)
+{
+    ifp_future waiter;
+
+    IFP_TRY(ifp_spawn_child(run, "waiter", NULL,
+                            &(ifp_child_options){ .on_parent_end = IFP_CHILD_LEAVE }, &waiter));
+    return ifp_child(run, "echo", input, ret);
+}
+
 int main(int argc, char **argv)
 {
     ifp_app *app = ifp_app_new("demo");
@@ -109,6 +119,7 @@ int main(int argc, char **argv)
     ifp_workflow(app, "failing", failing, NULL);
     ifp_workflow(app, "flaky", flaky, NULL);
     ifp_workflow(app, "hang", hang, NULL);
+    ifp_workflow(app, "family", family, NULL);
     ifp_cron(app, "yearly", "@yearly", "echo", NULL);
     return ifp_main(app, argc, argv);
 }

@@ -32,9 +32,15 @@ declare -A hot=(
     [end]="select verdict from inferpipe_test.flush(\$id, 1, 2, p_output => '1')"
     [cancel]="select inferpipe.execution_cancel(1, \$id, false)"
     [tick]="select count(*) from inferpipe.tick(99, 1, 10000, false, 'h', 1, 'p', 'v', array[\$lane], true)"
+    [children]="select count(*), count(r.owner), count(f.status) from inferpipe._inferpipe_executions x
+        left join lateral (select y.owner, y.fence from inferpipe._inferpipe_runs y
+            where y.exec_id = x.exec_id limit 1) r on true
+        left join lateral (select y.status from inferpipe._inferpipe_results y
+            where y.exec_id = x.exec_id limit 1) f on true
+        where x.parent_id = \$id and x.exec_id > \$id"
     [get]="select status from inferpipe.executions where exec_id = \$id and workspace = 'default'"
 )
-order=(start claim send keep attempt nap receive tx journal get park tick cancel end)
+order=(start claim send keep attempt nap receive tx journal children get park tick cancel end)
 
 # The whole text of what auto_explain says.
 verbose() { ask "$1" "$explain" >/dev/null; printf '\\set VERBOSITY default\n' >&"${in[$1]}"; }
