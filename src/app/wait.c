@@ -5,6 +5,7 @@
  * The pause grows with the time waited, so that short runs answer quickly and long ones cost five
  * look-ups a second.
  */
+#define _GNU_SOURCE 1 /* ppoll */
 #include "app/wait.h"
 
 #include "base/clock.h"
@@ -12,8 +13,9 @@
 #include <assert.h>
 #include <limits.h>
 #include <poll.h>
+#include <time.h>
 
-enum { PAUSE_FIRST_MS = 5, PAUSE_MAX_MS = 200, PATIENCE_MS = 60000 };
+enum { PAUSE_FIRST_MS = 1, PAUSE_MAX_MS = 200, PATIENCE_MS = 60000 };
 
 bool wait_ended(enum ifp_status status)
 {
@@ -25,6 +27,14 @@ void wait_ms(int64_t ms)
 {
     assert(ms >= 0);
     (void)poll(NULL, 0, (int)MIN(ms, INT_MAX));
+}
+
+void wait_us(int64_t us)
+{
+    const struct timespec time = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
+
+    assert(us >= 0);
+    (void)ppoll(NULL, 0, &time, NULL);
 }
 
 int wait_execution(struct client *c, int64_t id, int64_t timeout_ms, ifp_execution *ret,

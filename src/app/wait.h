@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-/* Looks again and again, at first every 5 ms, later every 200 ms.  `timeout_ms` -1: for ever;
+/* Looks again and again, at first after 1 ms, later every 200 ms.  `timeout_ms` -1: for ever;
  * IFP_ETIMEOUT when it passes, then `ret` is released.  A lost database is waited for as well:
  * until the timeout, or for a minute when there is none. */
 int wait_execution(struct client *c, int64_t id, int64_t timeout_ms, ifp_execution *ret,
@@ -16,6 +16,7 @@ int wait_execution(struct client *c, int64_t id, int64_t timeout_ms, ifp_executi
 bool wait_ended(enum ifp_status status);
 /* Blocks this thread, at most so long. */
 void wait_ms(int64_t ms);
+void wait_us(int64_t us);
 
 /* The stream from behind `after`, until it has ended, or timeout_ms has passed (IFP_ETIMEOUT; -1:
  * never; 0: what is there), or `fn` gives something else than 0. */
