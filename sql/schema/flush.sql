@@ -66,6 +66,7 @@ declare
   v_pos int4[];    -- its place in the p_ arrays
   v_fence int4[];
   v_flags int2[];
+  v_flagged int2;  -- all their flags
   v_parent int8[]; -- null as a whole unless one of them has a parent
   v_held int8[];   -- they end, and another transaction holds their parent
   v_started int8[];
@@ -77,9 +78,9 @@ declare
   v_payload bytea[];
 begin
   select array_agg(l.exec_id), array_agg(l.pos), array_agg(l.fence), array_agg(l.flags),
-    bool_or(not l.has_journal),
+    bit_or(l.flags), bool_or(not l.has_journal),
     case when count(l.parent_id) > 0 then array_agg(l.parent_id) end
-  into v_own, v_pos, v_fence, v_flags, v_fresh, v_parent
+  into v_own, v_pos, v_fence, v_flags, v_flagged, v_fresh, v_parent
   from (
     select l.exec_id, x.pos::int4 as pos, l.fence, l.flags, l.has_journal, l.parent_id
     from (select * from unnest(p_exec, p_fence) with ordinality u(exec_id, fence, pos)
@@ -160,6 +161,13 @@ begin
     end if;
   end if;
 
+  if cardinality(v_own) = cardinality(p_exec) and v_flagged = 0 and v_wake is null
+    and v_got is null
+  then -- as a rule: all is written, and there is nothing to tell
+    return query
+    select unnest(p_exec), 0::int2, 0::int2, null::timestamptz, 0::int2, null::bytea;
+    return;
+  end if;
   return query
   select x.exec_id,
     case when o.i is not null then 0
