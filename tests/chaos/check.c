@@ -79,6 +79,8 @@ void check_prepare(struct check *k)
     PQclear(must(k, sql));
     PQclear(must(k, "select inferpipe.workflow_register(1, array['plan'], array['1'],"
                     " array['default'], array[null::int8])"));
+    PQclear(must(k, "select inferpipe.limit('narrow', p_concurrency => 4,"
+                    " p_key_concurrency => 2)"));
 }
 
 void check_weaken(struct check *k)

@@ -141,7 +141,7 @@ as $$
   where w.status = 1
   group by w.exec_id
   having count(j.seq) <> (
-    select sum(case o.op ->> 0 when 'kids' then (o.op ->> 1)::int4 else 1 end)
+    select sum(case when o.op ->> 0 in ('kids', 'emit') then (o.op ->> 1)::int4 else 1 end)
     from json_array_elements(w.plan -> 'ops') o(op))
   union all
   select 'the output is not that of its last step', inferpipe.id_text(w.exec_id), w.output::text
@@ -163,7 +163,7 @@ as $$
         else j.value ->> 'n' end) over (partition by j.exec_id order by j.seq), w.origin) as before
     from chaos.journal j
     join chaos.work w on w.exec_id = j.exec_id
-    where j.kind in (1, 3, 6, 10) and j.status <> 1) c
+    where j.kind in (1, 3, 6, 10) and j.status <> 1 and j.name not like 'back%') c
   where c.kind in (1, 6) and c.value ->> 'p' is distinct from c.before
   union all
   select 'a result that no body gave under this lease', inferpipe.id_text(j.exec_id), format(
@@ -213,6 +213,108 @@ as $$
   where w.status = 1 and (
     select count(*) filter (where j.kind = 4) <> count(*) filter (where j.kind = 10)
     from chaos.journal j where j.exec_id = w.exec_id)
+$$;
+
+-- What was done is undone when the execution fails or is canceled, once each and in reverse; by a
+-- cancel by force not, and when it completes not.
+create function chaos.compensation_violations()
+returns table (invariant text, id text, what text) language sql stable
+as $$
+  with done as (
+    select w.exec_id, w.status, d.seq, d.value ->> 'n' as n, substr(d.name, 5) as op,
+      exists (select from chaos.history h
+        where h.what = 'cancel' and h.b = 'force'
+          and h.a = inferpipe.id_text(coalesce(w.parent_id, w.exec_id))) as by_force
+    from chaos.work w
+    join chaos.journal d on d.exec_id = w.exec_id and d.kind = 1 and d.status = 0
+      and d.name like 'saga%'),
+  undone as (
+    select j.exec_id, substr(j.name, 5) as op, j.seq, j.value ->> 'p' as p
+    from chaos.journal j where j.name like 'back%')
+  select 'a step was not undone', inferpipe.id_text(d.exec_id), format('saga%s', d.op)
+  from done d
+  where d.status in (2, 3) and not d.by_force and not exists (
+    select from undone u where u.exec_id = d.exec_id and u.op = d.op)
+  union all
+  select 'undone, and nothing had been done', inferpipe.id_text(u.exec_id), format('back%s of %s',
+    u.op, u.p)
+  from undone u
+  where not exists (
+    select from done d
+    where d.exec_id = u.exec_id and d.op = u.op and d.n = u.p and d.status in (2, 3))
+  union all
+  select 'undone in another order', inferpipe.id_text(a.exec_id), format('back%s before back%s',
+    a.op, b.op)
+  from undone a
+  join undone b on b.exec_id = a.exec_id and b.seq > a.seq and b.op::int4 > a.op::int4
+$$;
+
+-- The stream: numbered without a gap; what the workflow emits is there once and in order; what a
+-- step emitted before it gave its result is there.
+create function chaos.event_violations()
+returns table (invariant text, id text, what text) language sql stable
+as $$
+  with events as (
+    select v.exec_id, v.seq, v.fence, v.attempt, v.step, v.kind,
+      convert_from(v.data, 'UTF8')::json as data
+    from inferpipe._inferpipe_events v)
+  select 'a gap in a stream', inferpipe.id_text(v.exec_id), format('%s events up to %s', count(*),
+    max(v.seq))
+  from events v group by v.exec_id having count(*) <> max(v.seq)
+  union all
+  select 'an event came twice, or out of order', inferpipe.id_text(o.exec_id), format('%s', o.data)
+  from (
+    select v.exec_id, v.data, (v.data ->> 'k')::int4 as k,
+      row_number() over (partition by v.exec_id, v.data ->> 'op' order by v.seq) - 1 as nth
+    from events v where v.kind = 'data') o
+  where o.k <> o.nth
+  union all
+  select 'an event of the workflow is not there', inferpipe.id_text(w.exec_id), format('%s of %s',
+    o.n - 1, o.op)
+  from chaos.work w
+  cross join json_array_elements(w.plan -> 'ops') with ordinality o(op, n)
+  where w.status = 1 and o.op ->> 0 = 'emit' and (o.op ->> 1)::int4 <> (
+    select count(*) from events v
+    where v.exec_id = w.exec_id and v.data ->> 'op' = 'emit' || o.n - 1)
+  union all
+  select 'an event of a step is not there', inferpipe.id_text(j.exec_id), j.name
+  from chaos.journal j
+  join chaos.work w on w.exec_id = j.exec_id
+  where j.name like 'chat%' and j.status = 0
+    and (w.plan #>> array['ops', substr(j.name, 5), '1'])::int4 > (
+      select count(distinct v.data ->> 'k') from events v
+      where v.exec_id = j.exec_id and v.step = j.name and v.fence = j.fence)
+$$;
+
+-- The queue "narrow" (tests/chaos/check.c): four in the hands of workers at most, two of a key from
+-- their admission to their end.  The trail has a place given back before another one can have it.
+create function chaos.queue_violations()
+returns table (invariant text, id text, what text) language sql stable
+as $$
+  with narrow as (
+    select a.audit_id, a.exec_id, a.op, e.queue_key,
+      (coalesce(a.new_owner, 0) <> 0)::int4 - (coalesce(a.old_owner, 0) <> 0)::int4 as hands,
+      count(*) filter (where coalesce(a.old_owner, 0) = 0 and a.new_owner <> 0)
+        over (partition by a.exec_id order by a.audit_id) as claims
+    from inferpipe_test.audit a
+    join inferpipe._inferpipe_executions e on e.exec_id = a.exec_id
+    join inferpipe._inferpipe_lanes l on l.lane_id = e.lane
+    join inferpipe._inferpipe_queues q on q.queue_id = l.queue_id and q.name = 'narrow'),
+  totals as (
+    select n.exec_id, n.queue_key, sum(n.hands) over (order by n.audit_id) as hands,
+      sum(case when n.hands = 1 and n.claims = 1 then 1
+               when n.op = 'DELETE' and n.claims > 0 then -1
+               else 0 end) over (partition by n.queue_key order by n.audit_id) as of_key
+    from narrow n)
+  select 'more than four of the queue', inferpipe.id_text(t.exec_id), format('%s', t.hands)
+  from totals t where t.hands > 4
+  union all
+  select 'more than two of a key', inferpipe.id_text(t.exec_id), format('%s: %s', t.queue_key,
+    t.of_key)
+  from totals t where t.of_key > 2
+  union all
+  select 'a count of a queue is wrong', d.subject, d.check_name || ': ' || d.detail
+  from inferpipe.doctor_queues() d
 $$;
 
 -- Schedules that fire each second: every instant from the first to the last, once each, and each
@@ -334,6 +436,9 @@ as $$
   union all select * from chaos.work_violations()
   union all select * from chaos.chain_violations()
   union all select * from chaos.child_violations()
+  union all select * from chaos.compensation_violations()
+  union all select * from chaos.event_violations()
+  union all select * from chaos.queue_violations()
   union all select * from chaos.cron_violations()
   union all select * from chaos.message_violations()
   union all select * from chaos.ledger_violations()
@@ -359,6 +464,10 @@ as $$
     where l.what = 'end' and not exists (
       select from chaos.journal j
       where j.exec_id = inferpipe.id_parse(l.exec) and j.value ->> 'n' = l.nonce)
+  union all select 'compensations', count(*) from chaos.journal j where j.name like 'back%'
+  union all select 'events of streams', count(*) from inferpipe._inferpipe_events
+  union all select 'executions of the narrow queue', count(*) from inferpipe._inferpipe_executions e
+    where e.queue_key is not null
   union all select 'transactional effects', count(*) from chaos.effects
   union all select 'messages received', count(*) from chaos.journal j
     where j.kind = 3 and j.status = 0

@@ -100,6 +100,10 @@ static void start(struct client *c, struct work *w)
     int rc;
 
     make_key(c, w, key);
+    if (w->plan.narrow_key[0]) {
+        o.queue = "narrow";
+        o.queue_key = w->plan.narrow_key;
+    }
     rc = ifp_client_start(c->api, "plan", w->plan.text, &o, id);
     if (rc != 0) {
         (void)may_be_repeated(c, rc, key);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 enum { OPS_MIN = 1, OPS_MAX = 6, FAILS_PERCENT = 5, ENDLESS_PERCENT = 7, MUST_PERCENT = 60 };
+enum { NARROW_PERCENT = 15, NARROW_KEYS = 3 };
 enum { LONG_PERCENT = 12, ENDLESS_STEP_MS = 600000, SLOW_MIN_MS = 4000, SLOW_MAX_MS = 5000 };
 
 /* Usual and long arguments: milliseconds, bytes or failed attempts. */
@@ -28,6 +29,9 @@ static const struct op {
     { "now", 6, 0, 0, 0, 0 },
     { "recv", 12, 50, 400, 1000, 1500 },
     { "kids", 6, 1, 3, 4, 8 },
+    { "saga", 10, 0, 150, 300, 900 },
+    { "chat", 6, 1, 5, 20, 60 },
+    { "emit", 6, 1, 4, 10, 30 },
 };
 
 static const struct op *choose(struct draw *d)
@@ -97,6 +101,9 @@ void plan_make(struct plan *p, struct draw *d, bool slow)
     else if (!slow && draw_chance(d, ENDLESS_PERCENT))
         p->end = PLAN_ENDLESS;
     append_end(p, &count, d);
+    if (!slow && draw_chance(d, NARROW_PERCENT))
+        (void)snprintf(p->narrow_key, sizeof(p->narrow_key), "key%d",
+                       (int)draw_between(d, 1, NARROW_KEYS));
     (void)snprintf(p->text + strlen(p->text), sizeof(p->text) - strlen(p->text), "]}");
 }
 

@@ -22,6 +22,7 @@ struct plan {
     enum plan_end end;    /* ENDLESS: somebody has to cancel it */
     struct plan_wait waits[PLAN_WAITS];
     int wait_count;
+    char narrow_key[PLAN_NAME]; /* "": the default queue; else a key of the queue "narrow" */
 };
 
 /* `slow`: one step that outlives a lease, for the control. */

@@ -3,7 +3,8 @@
  *
  * Its one workflow, "plan", carries out what its input says: {"ops": [["step", 300], ["sleep", 50],
  * ...]}, each element a line of the table `ops`.  Each operation is one call, so one journal row;
- * but "kids" starts that many children, which carry out plans made from "p" of their input.
+ * but "kids" starts that many children, which carry out plans made from "p" of their input; "emit"
+ * adds that many events to the stream, each a row; and "saga3" registers the compensation "back3".
  * What a step gives is {"n": a random number of its own, "p": what it was made from}: a step that
  * was computed from something that was not recorded shows as a broken chain.
  *
@@ -41,7 +42,8 @@ enum {
     SHORT_MS = 20,
     LONG_MS = 1100,
     CHILDREN_MAX = 8,
-    CHILD_STEP_MS = 40
+    CHILD_STEP_MS = 40,
+    BACK_MS = 60
 };
 
 static int ledger = -1;
@@ -164,6 +166,21 @@ static int large(ifp_step_ctx *step, const ifp_json *input, const ifp_json **ret
     return give(step, input, fill, ret);
 }
 
+/* Tells as many events as it was told to, with the lease that it runs under. */
+static int chat(ifp_step_ctx *step, const ifp_json *input, const ifp_json **ret)
+{
+    int count = (int)ifp_json_int(input, "/arg", 0);
+    const ifp_json *data;
+
+    IFP_TRY(enter(step, input));
+    for (int i = 0; i < count; i++) {
+        IFP_TRY(ifp_json_build(step, &data, "{s:i, s:i}", "k", i, "fence",
+                               (int)ifp_json_int(input, "/fence", -1)));
+        IFP_TRY(ifp_step_emit(step, "token", data));
+    }
+    return give(step, input, NULL, ret);
+}
+
 /* What it writes and its result must be there together, once, and agree. */
 static int effect(ifp_step_ctx *step, struct pg_conn *db, const ifp_json *input,
                   const ifp_json **ret)
@@ -228,6 +245,30 @@ static int call_step(struct turn *t)
     return 0;
 }
 
+/* A step, and how to undo it: "back3" is made from what "saga3" gave. */
+static int call_saga(struct turn *t)
+{
+    char name[NAME_SIZE];
+    const ifp_json *in;
+
+    IFP_TRY(call_step(t));
+    (void)snprintf(name, sizeof(name), "back%.16s", t->name + strlen("saga"));
+    IFP_TRY(ifp_json_build(t->run, &in, "{s:s, s:s, s:i, s:i}", "name", name, "p", t->value, "arg",
+                           BACK_MS, "fence", (int)t->run->fence));
+    return ifp_compensate(t->run, name, last_ms, in, NULL);
+}
+
+static int call_emit(struct turn *t)
+{
+    const ifp_json *data;
+
+    for (int i = 0; i < (int)t->arg; i++) {
+        IFP_TRY(ifp_json_build(t->run, &data, "{s:s, s:i}", "op", t->name, "k", i));
+        IFP_TRY(ifp_emit(t->run, "data", data));
+    }
+    return 0;
+}
+
 static int call_sleep(struct turn *t)
 {
     return ifp_sleep_ms(t->run, t->arg);
@@ -285,6 +326,9 @@ static const struct op ops[] = {
     { .kind = "large", .call = call_step, .body = large, .retry_ms = SHORT_MS },
     { .kind = "fail", .call = call_step, .body = give_up, .retry_ms = SHORT_MS },
     { .kind = "tx", .call = call_step, .tx = effect, .retry_ms = SHORT_MS },
+    { .kind = "saga", .call = call_saga, .body = last_ms, .retry_ms = SHORT_MS },
+    { .kind = "chat", .call = call_step, .body = chat, .retry_ms = SHORT_MS },
+    { .kind = "emit", .call = call_emit },
     { .kind = "sleep", .call = call_sleep },
     { .kind = "now", .call = call_now },
     { .kind = "recv", .call = call_receive },
