@@ -1,16 +1,19 @@
 -- Gives due executions of one limited queue to a worker: at most p_limit, no more than there are
 -- places, and of those that have not begun no more than the rate allows.  Rows as `claim` gives
 -- them; the last row, with exec_id 0, tells about the queue: ready_at is when to ask again (null: a
--- notification or the due check will tell), flags 1: a place was wanting.
+-- notification or the due check will tell), flags 1: a place was wanting, 2: the worker owns what
+-- it does not know of.
 --
 -- Places.  _inferpipe_queue_use holds for each worker how many executions of the queue it has in
 -- its hands; a worker may take the limit less what the others have and less its own (p_used).  The
 -- queue's state row is locked first, so claims from one queue come one after the other and the sum
 -- never exceeds the limit.  An execution that sleeps or waits is in nobody's hands.
 --
--- p_used null: the worker does not know (an answer was lost), and its rows are counted.  A call
+-- p_used null: the worker does not know (an answer was lost), and its rows are counted.  So they
+-- are when a call came to pass whose answer it has not seen (its turn is above p_seen): it was
+-- slow, the worker took it for lost, looked up what it owns, and then it was carried out.  A call
 -- that was overtaken by a later one of the same worker (p_turn) does nothing: whatever it counted
--- is out of date.
+-- is out of date.  Both need each call to leave its turn behind.
 --
 -- Order.  By priority, in it from another shard each time; each sixteenth turn begins with the
 -- least urgent, so that none starves.
@@ -24,7 +27,8 @@
 -- Lock order: worker row, the queue's state row, run rows; the last are skipped when locked, so
 -- nobody who holds one and waits for the state row can wait for us.
 create function inferpipe.claim_limited(
-  p_worker int8, p_queue int4, p_lane int4[], p_limit int4, p_used int4, p_turn int8)
+  p_worker int8, p_queue int4, p_lane int4[], p_limit int4, p_used int4, p_turn int8,
+  p_seen int8)
 returns table (
   exec_id int8, fence int4, lane int4, shard int2, prio int2, ready_at timestamptz, flags int2,
   crashes int2, has_journal bool, deadline timestamptz, created_at timestamptz, seed int8,
@@ -41,6 +45,7 @@ declare
   v_rate_at timestamptz;
   v_version int8;
   v_before int4;       -- what the row said
+  v_last int8;         -- the turn that wrote it
   v_others int4;
   v_used int4 := p_used;
   v_left int4 := p_limit;
@@ -60,17 +65,19 @@ begin
   v_now := inferpipe.clock();
 
   select coalesce(sum(u.used) filter (where u.worker_id <> p_worker), 0),
-    max(u.used) filter (where u.worker_id = p_worker)
-  into v_others, v_before
+    max(u.used) filter (where u.worker_id = p_worker),
+    coalesce(max(u.turn) filter (where u.worker_id = p_worker), 0)
+  into v_others, v_before, v_last
   from inferpipe._inferpipe_queue_use u where u.queue_id = p_queue;
-  if exists (select from inferpipe._inferpipe_queue_use u
-             where u.queue_id = p_queue and u.worker_id = p_worker and u.turn >= p_turn) then
+  if v_last >= p_turn then
     return;
   end if;
   if v_version <> v_queue.version then
     perform inferpipe.queue_noticed(v_now, v_queue);
   end if;
-  v_used := coalesce(v_used, inferpipe.queue_count(p_worker, p_queue));
+  if v_used is null or v_last > p_seen then
+    v_used := inferpipe.queue_count(p_worker, p_queue);
+  end if;
 
   if v_queue.paused then
     v_left := 0;
@@ -151,7 +158,7 @@ begin
   fence := 0;
   lane := 0;
   ready_at := v_again;
-  flags := v_wanting::int4;
+  flags := v_wanting::int4 + case when v_used > p_used then 2 else 0 end;
   now := v_now;
   return next;
 end
@@ -183,8 +190,8 @@ begin
 end
 $$;
 
--- Writes down how many executions of the queue the worker has.  When that is fewer than before and
--- others were refused a place meanwhile, hungry workers are told.
+-- Writes down how many executions of the queue the worker has, and the turn.  When that is fewer
+-- than before and others were refused a place meanwhile, hungry workers are told.
 create function inferpipe.queue_used(
   p_queue inferpipe._inferpipe_queues, p_worker int8, p_before int4, p_used int4, p_held int4,
   p_turn int8, p_wanting bool)
@@ -193,12 +200,10 @@ as $$
 declare
   v_freed bool := p_held < p_before;
 begin
-  if p_before is distinct from p_used then
-    insert into inferpipe._inferpipe_queue_use as u (queue_id, worker_id, turn, used)
-    values (p_queue.queue_id, p_worker, p_turn, p_used)
-    on conflict on constraint queue_use_pkey do update
-      set turn = excluded.turn, used = excluded.used;
-  end if;
+  insert into inferpipe._inferpipe_queue_use as u (queue_id, worker_id, turn, used)
+  values (p_queue.queue_id, p_worker, p_turn, p_used)
+  on conflict on constraint queue_use_pkey do update
+    set turn = excluded.turn, used = excluded.used;
   if p_wanting or v_freed then
     update inferpipe._inferpipe_queue_state s set starved = p_wanting
     where s.queue_id = p_queue.queue_id and s.starved <> p_wanting;
@@ -211,22 +216,30 @@ end
 $$;
 
 -- A worker that does not claim now, because its own slots are full or it drains, gives places back.
-create function inferpipe.queue_report(p_worker int8, p_queue int4, p_used int4, p_turn int8)
-returns void language plpgsql volatile
+-- True: it owns what it does not know of.
+create function inferpipe.queue_report(
+  p_worker int8, p_queue int4, p_used int4, p_turn int8, p_seen int8)
+returns bool language plpgsql volatile
 as $$
 declare
   v_queue inferpipe._inferpipe_queues;
+  v_used int4 := p_used;
   v_before int4;
+  v_last int8;
 begin
   perform inferpipe.worker_lock(p_worker);
   perform from inferpipe._inferpipe_queue_state s where s.queue_id = p_queue for no key update;
   select * into v_queue from inferpipe._inferpipe_queues q where q.queue_id = p_queue;
-  select u.used into v_before from inferpipe._inferpipe_queue_use u
+  select u.used, u.turn into v_before, v_last from inferpipe._inferpipe_queue_use u
   where u.queue_id = p_queue and u.worker_id = p_worker;
-  if not exists (select from inferpipe._inferpipe_queue_use u
-                 where u.queue_id = p_queue and u.worker_id = p_worker and u.turn >= p_turn) then
-    perform inferpipe.queue_used(v_queue, p_worker, v_before, p_used, p_used, p_turn, false);
+  if v_last >= p_turn then
+    return false;
   end if;
+  if v_last > p_seen then
+    v_used := inferpipe.queue_count(p_worker, p_queue);
+  end if;
+  perform inferpipe.queue_used(v_queue, p_worker, v_before, v_used, v_used, p_turn, false);
+  return v_used > p_used;
 end
 $$;
 

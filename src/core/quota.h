@@ -19,6 +19,7 @@
 struct quota_queue {
     int32_t queue;
     int held;         /* executions of the queue in this process */
+    int64_t seen;     /* the number of the last statement about it that was answered */
     int told;         /* what the database counts for us, as far as we know */
     bool due;         /* ask */
     uint32_t marks;   /* how often it was marked: a mark during a claim outlives the claim */

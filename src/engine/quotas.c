@@ -164,9 +164,11 @@ static size_t lanes_of(const struct engine *e, int32_t queue, int32_t *ret)
 static void send_claim(struct engine *e, struct quota_queue *k)
 {
     struct quotas *q = &e->quotas;
-    struct store_quota ask = {
-        .worker = e->lease.worker_id, .queue = k->queue, .turn = ++q->turn, .limit = room(e)
-    };
+    struct store_quota ask = { .worker = e->lease.worker_id,
+                               .queue = k->queue,
+                               .turn = ++q->turn,
+                               .seen = k->seen,
+                               .limit = room(e) };
     int32_t *lanes = mem_resize(NULL, e->claim.lane_count + 1, sizeof(*lanes));
 
     assert(!store_op_busy(&q->op) && ask.limit > 0);
@@ -176,12 +178,23 @@ static void send_claim(struct engine *e, struct quota_queue *k)
     }
     ask.used = knows(e) ? k->held : STORE_QUOTA_COUNT;
     q->claimed_as = ask.worker;
+    q->claim_turn = ask.turn;
     q->asked = k->queue;
     q->limit = ask.limit;
     quota_sent(k);
     store_claim_limited(&q->op, &ask, lanes, lanes_of(e, k->queue, lanes), on_claimed);
     mem_free(lanes);
     crash_here(CRASH_CLAIM_SENT);
+}
+
+/* `more`: a statement that we took for lost has claimed for us what we do not know of. */
+static void answered(struct engine *e, struct quota_queue *k, int64_t turn, bool more)
+{
+    assert(turn > 0 && turn <= e->quotas.turn);
+    if (k)
+        k->seen = MAX(k->seen, turn);
+    if (more)
+        claim_adopt_soon(e);
 }
 
 static void on_failed(struct engine *e, const struct store_op *op, int rc, const struct err *err)
@@ -213,6 +226,7 @@ static void on_claimed(struct store_op *op, int rc, const struct err *err)
     }
     crash_here(CRASH_CLAIM_DONE);
     assert(rows <= limit);
+    answered(e, k, q->claim_turn, store_quota_more(op));
     for (int i = 0; i < rows; i++) {
         struct store_claimed row = store_claimed_at(op, i);
 
@@ -236,7 +250,14 @@ static void send_told(struct engine *e, struct quota_queue *k)
     assert(!store_op_busy(&q->tell) && knows(e));
     q->told = k->queue;
     k->told = k->held;
-    store_queue_report(&q->tell, e->lease.worker_id, k->queue, k->held, ++q->turn, on_told);
+    q->tell_turn = ++q->turn;
+    store_queue_report(&q->tell,
+                       &(struct store_quota){ .worker = e->lease.worker_id,
+                                              .queue = k->queue,
+                                              .turn = q->tell_turn,
+                                              .seen = k->seen,
+                                              .used = k->held },
+                       on_told);
 }
 
 static void on_told(struct store_op *op, int rc, const struct err *err)
@@ -246,7 +267,9 @@ static void on_told(struct store_op *op, int rc, const struct err *err)
 
     if (rc == IFP_ECANCELED)
         return;
-    if (rc != 0) {
+    if (rc == 0) {
+        answered(e, k, e->quotas.tell_turn, store_queue_report_more(op));
+    } else {
         LOG_WARN("places of a limited queue could not be given back, trying again", LOG_ERR(err));
         e->quotas.pause = true;
         if (k)

@@ -20,9 +20,10 @@ struct engine;
 struct quotas { /* part of struct engine */
     struct quota table;
     struct store_op op, tell;
-    struct timer timer;  /* the next time for which a queue waits, or a pause after a failure */
-    int64_t claimed_as;  /* who sent what is in flight */
-    int64_t turn;        /* of the last statement sent */
+    struct timer timer; /* the next time for which a queue waits, or a pause after a failure */
+    int64_t claimed_as; /* who sent what is in flight */
+    int64_t turn, seen; /* of the last statement sent, of the last one answered */
+    int64_t claim_turn, tell_turn;
     int32_t asked, told; /* the queues of the statements in flight */
     int limit;           /* of the claim in flight; else 0 */
     bool hungry;         /* the last claim found less than it asked for */

@@ -92,11 +92,11 @@ static const struct pgstmt statements[STATEMENTS] = {
     [STATEMENT_CLAIM_LIMITED] = {
         "claim_limited",
         "select " CLAIMED " from inferpipe.claim_limited($1::int8, $2::int4, $3::int4[], $4::int4,"
-        " $5::int4, $6::int8)",
+        " $5::int4, $6::int8, $7::int8)",
     },
     [STATEMENT_QUEUE_REPORT] = {
         "queue_report",
-        "select inferpipe.queue_report($1::int8, $2::int4, $3::int4, $4::int8)",
+        "select inferpipe.queue_report($1::int8, $2::int4, $3::int4, $4::int8, $5::int8)",
     },
     [STATEMENT_JOURNAL] = {
         "journal",

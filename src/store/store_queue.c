@@ -16,7 +16,7 @@ void store_claim_limited(struct store_op *op, const struct store_quota *ask, con
     struct pgargs *args = store_begin(op, STATEMENT_CLAIM_LIMITED, done);
     struct pgarray array;
 
-    assert(ask->worker > 0 && ask->queue > 0 && ask->limit > 0);
+    assert(ask->worker > 0 && ask->queue > 0 && ask->limit > 0 && ask->seen < ask->turn);
     pgargs_int8(args, ask->worker);
     pgargs_int4(args, ask->queue);
     pgarray_init(&array, PGTYPE_INT4);
@@ -30,6 +30,7 @@ void store_claim_limited(struct store_op *op, const struct store_quota *ask, con
     else
         pgargs_int4(args, ask->used);
     pgargs_int8(args, ask->turn);
+    pgargs_int8(args, ask->seen);
     store_on_pool(op);
 }
 
@@ -42,15 +43,30 @@ int64_t store_quota_again(const struct store_op *op)
     return pgres_null(op->res, last, READY_AT) ? 0 : pgres_timestamptz(op->res, last, READY_AT);
 }
 
-void store_queue_report(struct store_op *op, int64_t worker, int32_t queue, int used, int64_t turn,
-                        store_done_fn *done)
+void store_queue_report(struct store_op *op, const struct store_quota *tell, store_done_fn *done)
 {
     struct pgargs *args = store_begin(op, STATEMENT_QUEUE_REPORT, done);
 
-    assert(worker > 0 && queue > 0 && used >= 0);
-    pgargs_int8(args, worker);
-    pgargs_int4(args, queue);
-    pgargs_int4(args, used);
-    pgargs_int8(args, turn);
+    assert(tell->worker > 0 && tell->queue > 0 && tell->used >= 0 && tell->seen < tell->turn);
+    pgargs_int8(args, tell->worker);
+    pgargs_int4(args, tell->queue);
+    pgargs_int4(args, tell->used);
+    pgargs_int8(args, tell->turn);
+    pgargs_int8(args, tell->seen);
     store_on_pool(op);
+}
+
+bool store_quota_more(const struct store_op *op)
+{
+    enum { FLAGS = 6, FLAG_MORE = 2 };
+    int last = op->rows - 1;
+
+    assert(op->res);
+    return last >= 0 && (pgres_int2(op->res, last, FLAGS) & FLAG_MORE) != 0;
+}
+
+bool store_queue_report_more(const struct store_op *op)
+{
+    assert(op->res && op->rows == 1);
+    return pgres_bool(op->res, 0, 0);
 }

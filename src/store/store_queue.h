@@ -11,9 +11,10 @@ enum { STORE_QUOTA_COUNT = -1 }; /* we do not know how many we have: the databas
 
 struct store_quota {
     int64_t worker, turn; /* turn: higher with each statement of this worker */
+    int64_t seen;         /* the highest turn that was answered */
     int32_t queue;
-    int limit;
-    int used; /* executions of the queue in this process */
+    int limit; /* of a claim */
+    int used;  /* executions of the queue in this process */
 };
 /* Executions are rows 0 to op->rows - 2 (store_claimed_at). No row at all: it was overtaken. */
 void store_claim_limited(struct store_op *op, const struct store_quota *ask, const int32_t *lanes,
@@ -21,7 +22,9 @@ void store_claim_limited(struct store_op *op, const struct store_quota *ask, con
 /* When to ask again; 0: a notification or the due check will tell. */
 int64_t store_quota_again(const struct store_op *op);
 /* Tells how many executions of the queue we have, without a claim. */
-void store_queue_report(struct store_op *op, int64_t worker, int32_t queue, int used, int64_t turn,
-                        store_done_fn *done);
+void store_queue_report(struct store_op *op, const struct store_quota *tell, store_done_fn *done);
+/* Of either answer: the database knows of executions of ours that were not told. */
+bool store_quota_more(const struct store_op *op);
+bool store_queue_report_more(const struct store_op *op);
 
 #endif

@@ -112,6 +112,37 @@ static void workers_share_the_places_of_a_queue(void **state)
                          "select coalesce(sum(used), 0) = 0 from inferpipe._inferpipe_queue_use");
 }
 
+/* A claim whose answer was lost may still be carried out, after the worker has looked up what it
+ * owns: here the test is that claim.  Its turn is the one after the last about that queue. */
+static void a_claim_that_comes_late_counts(void **state)
+{
+    struct enginetest *t = *state;
+    struct enginetest_worker *w = enginetest_worker(t, NULL);
+    ifp_start_options a = { .queue = "a" }, b = { .queue = "b" };
+
+    enginetest_sql("", "select inferpipe.limit('a', p_concurrency => 2)");
+    enginetest_sql("", "select inferpipe.limit('b', p_concurrency => 2)");
+    enginetest_completes(t, enginetest_start(t, "quick", "1", &b), "1");
+    for (int i = 0; i < 3; i++)
+        enginetest_completes(t, enginetest_start(t, "quick", "1", &a), "1");
+    enginetest_until_sql(t, "select count(*) = 2 and sum(used) = 0 and max(turn) > min(turn) + 1"
+                            " from inferpipe._inferpipe_queue_use");
+    testdb_execf("begin;"
+                 "select inferpipe.start('gated', '1', p_queue => 'b') from generate_series(1, 2);"
+                 "select count(c) from inferpipe._inferpipe_queues q,"
+                 " inferpipe._inferpipe_queue_use u, inferpipe.claim_limited(%lld, q.queue_id,"
+                 "  array(select l.lane_id from inferpipe._inferpipe_lanes l"
+                 "        where l.queue_id = q.queue_id), 2, 0, u.turn + 1, u.turn) c"
+                 " where q.name = 'b' and u.queue_id = q.queue_id;"
+                 "select inferpipe.start('gated', '1', p_queue => 'b') from generate_series(1, 2);"
+                 "commit",
+                 (long long)enginetest_worker_id(w));
+    enginetest_until_runs(t, w, 2);
+    enginetest_gate_let(&world->gate, 4);
+    enginetest_wait_all(t, 8);
+    enginetest_sql("2", MOST_AT_ONCE);
+}
+
 static void a_sleeping_execution_gives_its_place_to_others(void **state)
 {
     struct enginetest *t = *state;
@@ -322,6 +353,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(workers_share_the_places_of_a_queue, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_claim_that_comes_late_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(a_sleeping_execution_gives_its_place_to_others, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_worker_with_full_slots_gives_places_back, setup,

@@ -7,10 +7,10 @@ as $$ select q.queue_id from inferpipe._inferpipe_queues q where q.name = p_name
 create sequence inferpipe_test.turn;
 
 -- Claims from the queue "default" as claim_limited does, from every shard and priority. p_used null
--- asks the server to count.
+-- asks the server to count.  The worker has seen all answers, unless p_seen says otherwise.
 create function inferpipe_test.claim_limited(
   p_worker int8 default 99, p_used int4 default 0, p_limit int4 default 100,
-  p_turn int8 default null)
+  p_turn int8 default null, p_seen int8 default 1000000)
 returns table (
   exec_id int8, fence int4, lane int4, shard int2, prio int2, ready_at timestamptz, flags int2,
   crashes int2, has_journal bool, deadline timestamptz, created_at timestamptz, seed int8,
@@ -20,7 +20,7 @@ as $$
   select c.*
   from inferpipe.claim_limited(p_worker, inferpipe_test.queue(), array(
     select l.lane_id from inferpipe._inferpipe_lanes l where l.queue_id = inferpipe_test.queue()),
-    p_limit, p_used, coalesce(p_turn, nextval('inferpipe_test.turn'))) c
+    p_limit, p_used, coalesce(p_turn, nextval('inferpipe_test.turn')), p_seen) c
 $$;
 
 -- How many it gives.

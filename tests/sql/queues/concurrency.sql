@@ -1,6 +1,6 @@
 -- The executions in all workers' hands never exceed the limit of their queue.
 begin;
-select plan(17);
+select plan(24);
 select inferpipe_test.setup();
 select inferpipe_test.worker(100);
 select inferpipe_test.at(0);
@@ -30,6 +30,22 @@ select is((select count(*)::int from inferpipe_test.claim_limited(100, 0, 10, 1)
   'a call that was overtaken does nothing, not even tell');
 select is(u.used, 9, 'nor does it change what was written') from inferpipe._inferpipe_queue_use u
 where u.worker_id = 100;
+
+-- Two were taken by a call whose answer never came: worker 100 says 7 where it owns 9.
+select u.turn as last from inferpipe._inferpipe_queue_use u where u.worker_id = 100 \gset
+select is((select flags from inferpipe_test.claim_limited(100, 7, 10, :last + 100, :last - 1)),
+  3::int2, 'a call whose answer was not seen: its rows count, and it is told that it owns more');
+select is(u.used, 9, 'they are written') from inferpipe._inferpipe_queue_use u
+where u.worker_id = 100;
+select is(u.turn, :last + 100::int8, 'a call that changes nothing leaves its turn too')
+from inferpipe._inferpipe_queue_use u where u.worker_id = 100;
+select is(inferpipe.queue_report(100, inferpipe_test.queue(), 7, :last + 101, :last), true,
+  'so does a report');
+select is(u.used, 9, 'which is not believed') from inferpipe._inferpipe_queue_use u
+where u.worker_id = 100;
+select is(inferpipe.queue_report(100, inferpipe_test.queue(), 7, :last + 50, :last + 101), false,
+  'and is dropped when it was overtaken');
+select is(u.used, 9, 'as before') from inferpipe._inferpipe_queue_use u where u.worker_id = 100;
 
 select inferpipe.worker_dead(100, 'test');
 select is(inferpipe_test.grant_limited(99, 5), 0, 'a dead worker''s places are taken');
