@@ -59,6 +59,8 @@ SIM_SRC := $(filter-out tests/sim/sim.c tests/sim/test_%,$(wildcard tests/sim/*.
 SIM_OBJ := $(SIM_SRC:%.c=$(BUILD)/%.o)
 SIM := $(BUILD)/tests/sim/sim $(BUILD)/tests/sim/test_sim
 PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/programs/*.c))
+# The same program with its code changed, as from one deploy to the next.
+RELEASES := $(BUILD)/tests/programs/release-2 $(BUILD)/tests/programs/release-3
 FLOOR := $(BUILD)/bench/floor
 # What makes chaos, and the worker that it happens to.
 CHAOS_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/chaos/worker.c,$(wildcard tests/chaos/*.c)))
@@ -76,7 +78,7 @@ INTERNAL := $(BUILD)/libinferpipe-internal.a
 .DELETE_ON_ERROR:
 
 all: $(SHARED) $(STATIC) $(BINARY) $(EXAMPLES)
-tests: all $(CHOSEN_TESTS) $(PROGRAMS) $(SIM) $(FLOOR) $(CHAOS)
+tests: all $(CHOSEN_TESTS) $(PROGRAMS) $(RELEASES) $(SIM) $(FLOOR) $(CHAOS)
 
 run:
 	$(Q)scripts/deps run
@@ -208,6 +210,11 @@ $(TESTS) $(PROGRAMS): $(BUILD)/%: %.c $(BUILD)/tests/lib.a $(INTERNAL)
 	$(Q)$(CC) $(TEST_FLAGS) -pie $(LDFLAGS) $< $(BUILD)/tests/lib.a $(INTERNAL) \
 	    -lcmocka $(PKG_LIBS) -o $@
 
+$(RELEASES): $(BUILD)/tests/programs/release-%: tests/programs/release.c $(INTERNAL)
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(TEST_FLAGS) -DRELEASE=$* -pie $(LDFLAGS) $< $(INTERNAL) $(PKG_LIBS) -o $@
+
 $(FLOOR): bench/floor.c $(INTERNAL)
 	@mkdir -p $(@D)
 	$(call say,CC)
@@ -235,6 +242,6 @@ install: all
 	install -m 644 LICENSE README.md CHANGELOG.md $(DESTDIR)$(PREFIX)/share/doc/inferpipe
 
 -include $(SIM_OBJ:.o=.d) $(addsuffix .d,$(SIM))
--include $(LIB_OBJ:.o=.d) $(TEST_LIB_OBJ:.o=.d) $(addsuffix .d,$(EXAMPLES) $(TESTS) $(PROGRAMS))
+-include $(LIB_OBJ:.o=.d) $(TEST_LIB_OBJ:.o=.d) $(addsuffix .d,$(EXAMPLES) $(TESTS) $(PROGRAMS) $(RELEASES))
 -include $(addsuffix .d,$(CHAOS)) $(CHAOS_OBJ:.o=.d)
 -include $(BUILD)/src/app/main.d

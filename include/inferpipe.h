@@ -557,6 +557,46 @@ typedef struct ifp_fork_options {
 IFP_API int ifp_client_fork(ifp_client *client, const char *id, const ifp_fork_options *options,
                             char ret_id[IFP_ID_SIZE]) IFP_MUSTCHECK;
 
+/* ---- Before a deploy: what will this program do with the executions that live? -------------- */
+
+enum ifp_verdict {
+    IFP_CONTINUES = 0, /* the journal fits the code; the execution goes on, or ends as it should */
+    IFP_DIVERGES,      /* the code leaves the journal: it would fail with NONDETERMINISTIC */
+    IFP_FAILS,         /* a call cannot be made: bad arguments, or over a limit */
+    IFP_UNKNOWN        /* the program does not have that workflow or version */
+};
+
+typedef struct ifp_plan_finding { /* valid during the call only */
+    enum ifp_verdict verdict;     /* not IFP_CONTINUES */
+    const char *workflow;
+    const char *version;
+    const char *id;      /* of the execution; NULL with IFP_UNKNOWN, which comes once a version */
+    int64_t executions;  /* 1; with IFP_UNKNOWN: how many of that version live */
+    int calls;           /* that the workflow function made, the one it fails at included */
+    const char *message; /* what the execution would fail with */
+} ifp_plan_finding;
+/* What it returns other than 0 ends the plan and is returned. */
+typedef int ifp_plan_fn(void *ctx, const ifp_plan_finding *finding);
+
+typedef struct ifp_plan_options {
+    const char *workflow; /* only its executions; default all */
+    const char *queue;    /* only those in it; default all */
+    int64_t limit;        /* look at so many at most, the oldest first; default all */
+} ifp_plan_options;
+
+typedef struct ifp_plan_totals {
+    int64_t continues, diverges, fails, unknown;
+} ifp_plan_totals;
+
+/*
+ * Runs the workflow functions of `app` over the journals of the live executions in the client's
+ * workspace, as a worker would on claiming each: recorded calls answer, the first one that is not
+ * recorded is the end.  No step runs and nothing is written.  `fn` (or NULL) hears of each that
+ * would not go on; `options` may be NULL.  The command `plan` of ifp_main does the same.
+ */
+IFP_API int ifp_plan(ifp_client *client, const ifp_app *app, const ifp_plan_options *options,
+                     ifp_plan_fn *fn, void *ctx, ifp_plan_totals *ret_totals) IFP_MUSTCHECK;
+
 #ifdef __cplusplus
 }
 #endif

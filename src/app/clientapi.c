@@ -4,11 +4,13 @@
  * Limits and the default workspace come from the environment (INFERPIPE_*), as for the commands.
  * Each call leaves its error's text in the client; ids are checked here, all else below.
  */
+#include "app/app.h"
 #include "app/dbclient.h"
 #include "app/wait.h"
 #include "base/config.h"
 #include "base/ids.h"
 #include "base/mem.h"
+#include "engine/plan.h"
 #include "store/client.h"
 
 #include <string.h>
@@ -29,6 +31,16 @@ static int open_with(struct ifp_client *client, const struct config *config, con
     return client_ready(&client->client, &client->e);
 }
 
+/* What the environment says; to be released also after a failure. */
+static int load_config(struct config *config, struct err *e)
+{
+    int rc = config_init(config, e);
+
+    if (rc == 0)
+        rc = config_load_env(config, e);
+    return rc == 0 ? config_check(config, e) : rc;
+}
+
 int ifp_client_open(const char *conninfo, ifp_client **ret_client)
 {
     struct ifp_client *client = mem_zalloc(sizeof(*client));
@@ -39,12 +51,7 @@ int ifp_client_open(const char *conninfo, ifp_client **ret_client)
         return IFP_ENOMEM;
     err_clear(&client->e);
     *ret_client = client;
-    rc = config_init(&config, &client->e);
-    if (rc != 0)
-        return rc;
-    rc = config_load_env(&config, &client->e);
-    if (rc == 0)
-        rc = config_check(&config, &client->e);
+    rc = load_config(&config, &client->e);
     if (rc == 0)
         rc = open_with(client, &config, conninfo);
     config_release(&config);
@@ -227,4 +234,72 @@ int ifp_client_retry(ifp_client *client, const char *id)
     int rc = begin_with(client, id, &number);
 
     return rc == 0 ? client_retry(&client->client, number, &client->e) : rc;
+}
+
+/* ---- before a deploy ------------------------------------------------------------------------ */
+
+static void sum_up(const struct plan *plan, ifp_plan_totals *ret)
+{
+    const struct plan_line *lines;
+    size_t n = plan_lines(plan, &lines);
+
+    *ret = (ifp_plan_totals){ 0 };
+    for (size_t i = 0; i < n; i++) {
+        ret->continues += lines[i].verdicts[IFP_CONTINUES];
+        ret->diverges += lines[i].verdicts[IFP_DIVERGES];
+        ret->fails += lines[i].verdicts[IFP_FAILS];
+        ret->unknown += lines[i].verdicts[IFP_UNKNOWN];
+    }
+}
+
+static int plan_with(const struct plan_options *o, ifp_plan_totals *ret, struct err *e)
+{
+    struct plan *plan;
+    int rc = plan_open(o, &plan, e);
+
+    if (rc != 0)
+        return rc;
+    rc = plan_run(plan, e);
+    if (rc == 0)
+        sum_up(plan, ret);
+    plan_close(plan);
+    return rc;
+}
+
+static int check_plan(const ifp_app *app, const ifp_plan_options *o, struct err *e)
+{
+    if (!app)
+        return err_set(e, IFP_EINVALID, "no app is given");
+    if (o->limit < 0)
+        return err_set(e, IFP_EINVALID, "limit must not be negative");
+    if (app->mistake.code != 0)
+        *e = app->mistake;
+    return app->mistake.code;
+}
+
+int ifp_plan(ifp_client *client, const ifp_app *app, const ifp_plan_options *options,
+             ifp_plan_fn *fn, void *ctx, ifp_plan_totals *ret_totals)
+{
+    const ifp_plan_options o = options ? *options : (ifp_plan_options){ 0 };
+    struct config config;
+    int rc = begin(client);
+
+    if (rc == 0)
+        rc = check_plan(app, &o, &client->e);
+    if (rc != 0)
+        return rc;
+    rc = load_config(&config, &client->e);
+    if (rc == 0)
+        rc = plan_with(&(struct plan_options){ .config = &config,
+                                               .client = &client->client,
+                                               .workflows = app->workflows,
+                                               .workflow_count = app->workflow_count,
+                                               .workflow = o.workflow,
+                                               .queue = o.queue,
+                                               .limit = o.limit,
+                                               .found = fn,
+                                               .ctx = ctx },
+                       ret_totals, &client->e);
+    config_release(&config);
+    return rc;
 }

@@ -46,6 +46,7 @@ cli_run_fn cmd_cron_resume;
 cli_run_fn cmd_cron_trigger;
 cli_run_fn cmd_cron_history;
 cli_run_fn cmd_cron_delete;
+cli_run_fn cmd_plan_run;
 cli_run_fn cmd_doctor_run;
 cli_run_fn cmd_retention_show;
 cli_run_fn cmd_retention_set;

@@ -273,8 +273,7 @@ static int export_setting(const struct config_option *o, const char *text)
     return o->type == CONFIG_SECRET && unsetenv(file) != 0 ? IFP_ENOMEM : 0;
 }
 
-/* What the children cannot find out by themselves: flags, and the file that was named by one. */
-static int export_settings(const struct config *config, struct err *e)
+int supervise_export(const struct config *config, struct err *e)
 {
     for (int i = 0; i < CONFIG_COUNT; i++) {
         enum config_id id = (enum config_id)i;
@@ -305,7 +304,7 @@ int supervise_open(struct loop *l, const struct supervise_options *o, struct sup
     s->count = count;
     timer_init(&s->kill_timer, l, on_drain_over, s);
     deferred_init(&s->end, l, on_end, s);
-    if (export_settings(o->config, e) != 0) {
+    if (supervise_export(o->config, e) != 0) {
         supervise_close(s);
         return e->code;
     }

@@ -29,8 +29,10 @@ struct supervise_options {
     void *ctx;
 };
 
-/* The settings in `config` that come from flags or a file are put into this process's environment:
- * the children take them from there. */
+/* Puts the settings in `config` that come from flags or a file into this process's environment:
+ * programs that it starts take them from there. */
+int supervise_export(const struct config *config, struct err *e) MUSTCHECK;
+/* Exports the settings, then starts the children. */
 int supervise_open(struct loop *l, const struct supervise_options *o, struct supervise **ret,
                    struct err *e) MUSTCHECK;
 /* Whether one of its running children is the worker with this id. */

@@ -79,6 +79,7 @@ int call_fatal(struct ifp_run *run, int error, const char *format, ...)
     va_end(args);
     kept = jsonscan_clean(&run->pass, text, sizeof(text));
     call_set_error(run, error, ifp_error_name(error), kept ? kept : ifp_error_text(error));
+    run->fatal = true;
     run->action = (struct action){ .kind = ACT_END,
                                    .status = FLUSH_FAILED,
                                    .error_code = run->error.code,

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/internal.h"
+#include "engine/load.h"
 
 #include <assert.h>
 #include <string.h>
@@ -298,44 +299,19 @@ static void send_load(struct engine *e)
     store_journal(&e->claim.load, exec, after, n, e->claim.load_limit, on_journal);
 }
 
-/* One row of a page; kinds that count as rows of the page move the run's place in it. */
-static void load_row(struct engine *e, const struct store_journal_row *row)
+static void take_row(struct engine *e, const struct store_journal_row *row)
 {
     struct ifp_run *run = map_get(&e->runs, (uint64_t)row->exec_id);
     int rc;
 
     if (!run || !run->load_sent || !sm_is(&run->sm, RUN_LOADING))
         return; /* dropped meanwhile, or claimed anew */
-    assert(run->journal.pending == 0 && !run->job);
-    if (row->kind == JOURNAL_EVENTS) {
-        run->notes.events = row->seq;
-        return;
-    }
-    if (row->kind != STORE_ATTEMPTS && row->kind != JOURNAL_PROGRESS) {
-        assert(run->load_rows < e->claim.load_limit && row->step_key >= run->load_after);
-        run->load_rows++;
-        run->load_after = row->step_key;
-    }
-    rc = journal_add(&run->journal,
-                     &(struct journal_row){ .step_key = row->step_key,
-                                            .seq = row->seq,
-                                            .kind = (enum journal_kind)row->kind,
-                                            .status = (enum journal_status)row->status,
-                                            .attempts = row->attempts,
-                                            .wake_us = row->wake_us,
-                                            .name = row->name.text,
-                                            .result = row->result,
-                                            .error_code = row->error_code,
-                                            .error = row->error,
-                                            .sleep_ms = -1 });
-    if (rc == IFP_EINVALID)
-        run_fail(run, ifp_error_name(IFP_ENONDETERMINISTIC),
-                 "the journal has two rows of one number");
-    else if (rc == IFP_ETOOLARGE || run->keep.full)
-        run_fail(run, ifp_error_name(IFP_ETOOLARGE),
-                 "the journal is over the limit of this worker (journal-max or run-memory)");
+    rc = load_take(run, row);
+    assert(run->load_rows <= e->claim.load_limit);
+    if (rc == IFP_ENOMEM)
+        run_give_back(run); /* somebody reads it again */
     else if (rc != 0)
-        run_give_back(run); /* out of memory: somebody reads it again */
+        run_fail(run, ifp_error_name(rc), load_text(rc));
 }
 
 /* Runs whose page was not full are complete. */
@@ -368,7 +344,7 @@ static void on_journal(struct store_op *op, int rc, const struct err *err)
     for (int i = 0; i < op->rows; i++) {
         struct store_journal_row row = store_journal_at(op, i);
 
-        load_row(e, &row);
+        take_row(e, &row);
     }
     end_page(e);
     engine_poke(e);

@@ -53,6 +53,7 @@ struct engine_options {
     void *ctx;
     engine_looked_fn *looked; /* may be NULL */
     void *look_ctx;
+    bool rehearsal; /* of passes alone (rehearse.h): what they say is not said */
 };
 
 /* Begins to work as soon as the database answers. */

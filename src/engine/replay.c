@@ -203,7 +203,7 @@ void ifp_log(ifp_run *run, const char *format, ...)
     char text[LOG_LINE_SIZE];
     va_list args;
 
-    if (call_is_over(run) || (uint32_t)run->seq < run->journal.count)
+    if (run->engine->o.rehearsal || call_is_over(run) || (uint32_t)run->seq < run->journal.count)
         return;
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
@@ -313,6 +313,7 @@ void replay_pass(struct ifp_run *run)
     run->action = (struct action){ .kind = ACT_NONE };
     run->seq = 0;
     run->randoms = 0;
+    run->fatal = false;
     run->names = &names;
     run->patches = NULL;
     unwind_prepare(run);

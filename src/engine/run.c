@@ -76,7 +76,7 @@ void run_move(struct ifp_run *run, enum run_state to)
         engine_poke(e);
 }
 
-static void destroy(struct ifp_run *run)
+void run_free(struct ifp_run *run)
 {
     assert(list_empty(&run->link) && !run->job && !run->names);
     assert(!timer_armed(&run->timer) && !timer_armed(&run->deadline));
@@ -103,11 +103,11 @@ void run_drop(struct ifp_run *run)
     if (e->alone == run)
         e->alone = NULL;
     claim_released(e, run->exec_id);
-    destroy(run);
+    run_free(run);
     engine_run_gone(e);
 }
 
-static struct ifp_run *create(struct engine *e, const struct store_claimed *row)
+struct ifp_run *run_new(struct engine *e, const struct store_claimed *row)
 {
     struct ifp_run *run = mem_zalloc(sizeof(*run));
 
@@ -115,6 +115,7 @@ static struct ifp_run *create(struct engine *e, const struct store_claimed *row)
     if (!run)
         return NULL;
     run->engine = e;
+    sm_init(&run->sm, run_states, RUN_LOADING);
     run->exec_id = row->exec_id;
     run->created_us = row->created_us;
     run->fence = row->fence;
@@ -195,16 +196,15 @@ int run_adopt(struct engine *e, const struct store_claimed *row, struct ifp_run 
     }
     if (old)
         run_drop(old);
-    run = create(e, row);
+    run = run_new(e, row);
     if (!run)
         return IFP_ENOMEM;
     rc = admit(run, row);
     if (rc != 0) {
-        destroy(run);
+        run_free(run);
         return rc;
     }
     assert(run->workflow && map_get(&e->runs, (uint64_t)run->exec_id) == run);
-    sm_init(&run->sm, run_states, RUN_LOADING);
     list_push(&e->idle, &run->link);
     if (run->alone && !e->alone)
         e->alone = run;

@@ -88,9 +88,14 @@ struct ifp_run {
     int32_t begun;           /* the highest call that had begun something */
     int32_t stop_sleep;      /* the sleep that was under way when that was met; 0: none */
     bool stopped, unwinding; /* a call has given it; the function is over, compensations run */
+    bool fatal;              /* a call could not be made: call_fatal */
     ifp_error_info error;
 };
 
+/* A run of that row, LOADING and in no list yet, without workflow and input; NULL when memory is
+ * out.  run_free when it never came into one. */
+struct ifp_run *run_new(struct engine *e, const struct store_claimed *row) MUSTCHECK;
+void run_free(struct ifp_run *run);
 /* A claimed row becomes a run (LOADING when it has a journal, else READY).  A run of the same
  * execution with an older fence is dropped; with the same fence the row is ignored. */
 int run_adopt(struct engine *e, const struct store_claimed *row, struct ifp_run **ret) MUSTCHECK;

@@ -324,6 +324,29 @@ static const struct pgstmt statements[STATEMENTS] = {
         "queue_delete",
         "select inferpipe.queue_delete(p_workspace => $1::text, p_queue => $2::text)",
     },
+    [STATEMENT_LIVE_LANES] = {
+        "live_lanes",
+        "select l.lane_id, w.name, w.version, r.n, r.last from (select x.lane, count(*) as n,"
+        " max(x.exec_id) as last from inferpipe._inferpipe_runs x where x.workspace_id = $1::int4"
+        " group by x.lane) r join inferpipe._inferpipe_lanes l on l.lane_id = r.lane"
+        " join inferpipe._inferpipe_workflows w on w.workflow_id = l.workflow_id"
+        " join inferpipe._inferpipe_queues q on q.queue_id = l.queue_id"
+        " where ($2::text is null or w.name = $2::text) and ($3::text is null or q.name = $3::text)"
+        " order by w.name, w.version, l.lane_id",
+    },
+    /* As a claim would give them. */
+    [STATEMENT_LIVE_PAGE] = {
+        "live_page",
+        "with page as (select x.* from inferpipe._inferpipe_runs x"
+        " where x.exec_id > $1::int8 and x.exec_id <= $2::int8 and x.lane = any ($3::int4[])"
+        " order by x.exec_id limit $4::int4)"
+        " select r.exec_id, r.fence + 1, r.lane, r.shard, r.prio, r.ready_at, r.flags, r.crashes,"
+        " r.has_journal, r.deadline, e.created_at, e.seed, case e.codec when 0 then e.input else ("
+        "select p.data from inferpipe._inferpipe_payloads p"
+        " where p.exec_id = e.exec_id and p.hash = e.input) end, inferpipe.clock()"
+        " from page r join inferpipe._inferpipe_executions e on e.exec_id = r.exec_id"
+        " order by r.exec_id",
+    },
     [STATEMENT_DOCTOR] = {
         "doctor",
         "select check_name, severity, subject, detail from inferpipe.doctor(inferpipe.id_floor("

@@ -34,6 +34,11 @@ struct store {
 struct pgargs *store_begin(struct store_op *op, enum statement id, store_done_fn *done);
 void store_on_control(struct store_op *op);
 void store_on_pool(struct store_op *op);
+/* For those that read the same rows over another connection (live.c). */
+void store_journal_args(struct pgargs *args, const int64_t *exec, const int64_t *after, size_t n,
+                        int limit);
+struct store_claimed store_claimed_of(const struct pgres *res, int row);
+struct store_journal_row store_journal_of(const struct pgres *res, int row);
 /* The pgreq_done_fn of all operations; for those that look at the answer before the caller. */
 void store_finish(struct pgreq *req, int err, const struct pgres *res, const struct err *e);
 

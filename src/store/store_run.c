@@ -60,16 +60,14 @@ void store_owned(struct store_op *op, int64_t worker, store_done_fn *done)
     store_on_pool(op);
 }
 
-static int64_t time_at(const struct store_op *op, int row, int col)
+static int64_t time_at(const struct pgres *res, int row, int col)
 {
-    return pgres_null(op->res, row, col) ? 0 : pgres_timestamptz(op->res, row, col);
+    return pgres_null(res, row, col) ? 0 : pgres_timestamptz(res, row, col);
 }
 
-struct store_claimed store_claimed_at(const struct store_op *op, int row)
+struct store_claimed store_claimed_of(const struct pgres *res, int row)
 {
-    const struct pgres *res = op->res;
-
-    assert(res && row < op->rows);
+    assert(res && row < pgres_rows(res));
     return (struct store_claimed){
         .exec_id = pgres_int8(res, row, 0),
         .fence = pgres_int4(res, row, 1),
@@ -80,7 +78,7 @@ struct store_claimed store_claimed_at(const struct store_op *op, int row)
         .flags = pgres_int2(res, row, 6),
         .crashes = pgres_int2(res, row, 7),
         .has_journal = pgres_bool(res, row, 8),
-        .deadline_us = time_at(op, row, 9),
+        .deadline_us = time_at(res, row, 9),
         .created_us = pgres_timestamptz(res, row, 10),
         .seed = (uint64_t)pgres_int8(res, row, 11),
         .input = pgres_bytes(res, row, 12),
@@ -88,12 +86,17 @@ struct store_claimed store_claimed_at(const struct store_op *op, int row)
     };
 }
 
+struct store_claimed store_claimed_at(const struct store_op *op, int row)
+{
+    assert(op->res && row < op->rows);
+    return store_claimed_of(op->res, row);
+}
+
 /* ---- journal -------------------------------------------------------------------------------- */
 
-void store_journal(struct store_op *op, const int64_t *exec, const int64_t *after, size_t n,
-                   int limit, store_done_fn *done)
+void store_journal_args(struct pgargs *args, const int64_t *exec, const int64_t *after, size_t n,
+                        int limit)
 {
-    struct pgargs *args = store_begin(op, STATEMENT_JOURNAL, done);
     struct pgarray ids, keys;
 
     assert(n > 0 && limit > 0);
@@ -111,14 +114,18 @@ void store_journal(struct store_op *op, const int64_t *exec, const int64_t *afte
     pgargs_int4(args, limit);
     pgarray_release(&keys);
     pgarray_release(&ids);
+}
+
+void store_journal(struct store_op *op, const int64_t *exec, const int64_t *after, size_t n,
+                   int limit, store_done_fn *done)
+{
+    store_journal_args(store_begin(op, STATEMENT_JOURNAL, done), exec, after, n, limit);
     store_on_pool(op);
 }
 
-struct store_journal_row store_journal_at(const struct store_op *op, int row)
+struct store_journal_row store_journal_of(const struct pgres *res, int row)
 {
-    const struct pgres *res = op->res;
-
-    assert(res && row < op->rows);
+    assert(res && row < pgres_rows(res));
     return (struct store_journal_row){
         .exec_id = pgres_int8(res, row, 0),
         .step_key = pgres_int8(res, row, 1),
@@ -126,11 +133,17 @@ struct store_journal_row store_journal_at(const struct store_op *op, int row)
         .kind = pgres_int2(res, row, 3),
         .status = pgres_int2(res, row, 4),
         .attempts = pgres_int2(res, row, 5),
-        .done_us = time_at(op, row, 6),
-        .wake_us = time_at(op, row, 7),
+        .done_us = time_at(res, row, 6),
+        .wake_us = time_at(res, row, 7),
         .name = pgres_bytes(res, row, 8),
         .result = pgres_bytes(res, row, 9),
         .error_code = pgres_text(res, row, 10),
         .error = pgres_text(res, row, 11),
     };
+}
+
+struct store_journal_row store_journal_at(const struct store_op *op, int row)
+{
+    assert(op->res && row < op->rows);
+    return store_journal_of(op->res, row);
 }
