@@ -71,6 +71,7 @@ create schema if not exists inferpipe;
 \i ../schema/maintain.sql
 \i ../schema/retention.sql
 \i ../schema/retention_rewrite.sql
+\i ../schema/doctor_schedules.sql
 \i ../schema/doctor_server.sql
 \i ../schema/doctor.sql
 \i ../schema/doctor_repair.sql

@@ -16,6 +16,7 @@ begin
   return query select * from inferpipe.doctor_work();
   return query select * from inferpipe.doctor_workers();
   return query select * from inferpipe.doctor_queues();
+  return query select * from inferpipe.doctor_schedules(p_from);
   return query select * from inferpipe.doctor_tables();
   return query select * from inferpipe.doctor_server();
   return query select * from inferpipe.doctor_vacuum();

@@ -11,6 +11,10 @@ as $$
       ' where parent_id is not null'),
     ('_inferpipe_executions_parent', 'on inferpipe._inferpipe_executions (parent_id, exec_id)'
       ' where parent_id is not null'),
+    ('_inferpipe_cron_jobs_due', 'on inferpipe._inferpipe_cron_jobs (workspace_id, next_at)'
+      ' where not paused'),
+    ('_inferpipe_cron_executions_started', 'on inferpipe._inferpipe_cron_executions'
+      ' (job_id, exec_id) where exec_id is not null'),
     ('_inferpipe_results_status', 'on inferpipe._inferpipe_results'
       ' (workspace_id, status, exec_id)'),
     ('_inferpipe_results_unhappy', 'on inferpipe._inferpipe_results (finished_at)'

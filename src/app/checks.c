@@ -56,6 +56,24 @@ const struct check checks_table[] = {
       "Executions live whose workflow and version no living worker runs. They are safe, and wait "
       "until one does.",
       "Start a worker with a program that registers this version, or cancel them." },
+    { "schedule_overdue", false,
+      "A schedule should have fired more than a minute ago. Any worker of its workspace fires "
+      "schedules, unless it was started with --cron off; one that cannot compute a schedule (its "
+      "machine does not know the time zone) leaves it to the others.",
+      "Start workers. If one holds the lock and fires others, its log says why not this one." },
+    { "schedule_stranded", false,
+      "Schedules start a workflow that no living worker runs: times pass as unregistered, or their "
+      "executions wait.",
+      "Start a worker with a program that registers it, or pause or delete the schedules (cron "
+      "list)." },
+    { "schedule_failing", false,
+      "The last three executions of a schedule that ended have all failed, of those that --since "
+      "covers.",
+      "See why (cron history, execution get). After a fix, execution retry runs one again." },
+    { "schedule_undeclared", false,
+      "A schedule was declared by a program that no longer has it in its code, or of which no "
+      "worker is alive. It goes on firing.",
+      "Delete it (cron delete), or start a worker of that program." },
     { "clock_skew", false,
       "A machine's clock is more than two seconds away from the database's. Leases, timers and "
       "schedules are not touched by it, since PostgreSQL's clock decides; logs are misleading.",
