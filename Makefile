@@ -88,7 +88,7 @@ run:
 test:
 	$(Q)scripts/deps run test
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) tests
-	$(Q)scripts/testdb scripts/run-tests
+	$(Q)scripts/test-lanes
 
 # Time zones beside PostgreSQL's at every sixth hour from 1970 to 2100; `make test` samples.
 zones:

@@ -16,16 +16,13 @@ work=$(mktemp -d /tmp/ifp-cli-XXXXXX)
 chmod 755 "$work"
 failed=0
 children=()
-databases=()
+databases=0
 unset INFERPIPE_CONFIG INFERPIPE_WORKER_ID
 
 clean_up() {
-    local pid name
+    local pid
     for pid in "${children[@]}"; do
         kill -KILL "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
-    done
-    for name in "${databases[@]}"; do
-        "$INFERPIPE_TEST_PGBIN/dropdb" --force --if-exists "$name" 2>/dev/null
     done
     rm -rf "$work"
 }
@@ -68,10 +65,9 @@ await() {
     return 0
 }
 
-# A database of our own, from the template; DATABASE_URL then names it.
+# A database of our own, from the template; DATABASE_URL then names it.  It ends with the server.
 new_database() {
-    local name=cli_$$_${#databases[@]}
-    databases+=("$name")
+    local name=cli_$$_$((databases++))
     "$INFERPIPE_TEST_PGBIN/createdb" "$@" "$name" || exit 1
     export DATABASE_URL="postgres:///$name?host=$PGHOST&user=$PGUSER"
 }

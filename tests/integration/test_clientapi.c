@@ -45,6 +45,7 @@ static int teardown(void **state)
         assert_int_equal(waitpid(t->worker, NULL, 0), t->worker);
     }
     ifp_client_close(t->client);
+    testdb_give_back(t->url);
     free(t);
     return 0;
 }

@@ -47,6 +47,7 @@ static int teardown(void **state)
     struct test *t = *state;
 
     ifp_client_close(t->client);
+    testdb_give_back(t->url);
     free(t);
     return 0;
 }

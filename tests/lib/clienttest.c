@@ -33,6 +33,7 @@ int clienttest_teardown(void **state)
         fault_arm((enum fault_kind)kind, 0, false);
     client_release(&t->c);
     client_release(&t->c);
+    testdb_give_back(t->url);
     return 0;
 }
 

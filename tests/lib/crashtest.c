@@ -140,6 +140,7 @@ void crashtest_open(struct crashtest *t)
 void crashtest_close(struct crashtest *t)
 {
     PQfinish(t->db);
+    testdb_give_back(t->url);
     (void)unlink(t->ledger);
     (void)unlink(t->log);
 }

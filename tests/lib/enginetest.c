@@ -35,39 +35,6 @@ static int64_t clock_ahead_us;
 
 /* ---- one test -------------------------------------------------------------------------------- */
 
-/* One copy of the template for the program: a copy costs more than most tests take. */
-static const char *fresh_database(void)
-{
-    static const char *url;
-
-    if (!url) {
-        testdb_create(&url);
-        return url;
-    }
-    testdb_exec(
-        "delete from inferpipe._inferpipe_runs; delete from inferpipe._inferpipe_results;"
-        "delete from inferpipe._inferpipe_executions; delete from inferpipe._inferpipe_steps;"
-        "delete from inferpipe._inferpipe_attempts;"
-        "delete from inferpipe._inferpipe_messages;"
-        "delete from inferpipe._inferpipe_payloads;"
-        "delete from inferpipe._inferpipe_states;"
-        "delete from inferpipe._inferpipe_events;"
-        "delete from inferpipe._inferpipe_cancels;"
-        "delete from inferpipe._inferpipe_workers;"
-        "delete from inferpipe._inferpipe_idempotency;"
-        "delete from inferpipe._inferpipe_lanes; delete from inferpipe._inferpipe_queues;"
-        "delete from inferpipe._inferpipe_queue_state;"
-        "delete from inferpipe._inferpipe_queue_use;"
-        "delete from inferpipe._inferpipe_queue_keys;"
-        "delete from inferpipe._inferpipe_queue_waits;"
-        "delete from inferpipe._inferpipe_queue_freed;"
-        "delete from inferpipe._inferpipe_queue_backlog;"
-        "delete from inferpipe._inferpipe_workflows;"
-        "delete from inferpipe_test.audit;"
-        "update inferpipe_test.clock set shift = '0'");
-    return url;
-}
-
 int enginetest_setup(void **state)
 {
     static struct enginetest t;
@@ -78,7 +45,7 @@ int enginetest_setup(void **state)
 
     t = (struct enginetest){ 0 };
     log_open(LOG_LEVEL_WARN, LOG_FORMAT_LOGFMT, STDERR_FILENO);
-    t.url = fresh_database();
+    testdb_create(&t.url);
     t.loop = looptest_open();
     if (client_open(&t.client, t.url, "default", &limits, &e) != 0)
         fail_msg("%s", e.text);
@@ -110,6 +77,7 @@ int enginetest_teardown(void **state)
     ifp_execution_release(&t->execution);
     client_release(&t->client);
     looptest_close(t->loop);
+    testdb_give_back(t->url);
     clock_replace(NULL, NULL, NULL);
     clock_ahead_us = 0;
     return 0;

@@ -54,6 +54,7 @@ struct store_options storetest_options(struct storetest *t, const char *url)
         t->url = url;
     else
         testdb_create(&t->url);
+    t->own_database = !url;
     return (struct store_options){
         .conninfo = t->url,
         .workspace = "default",
@@ -113,6 +114,8 @@ void storetest_close(struct storetest *t)
     timer_stop(&t->guard);
     store_op_release(&t->op);
     loop_close(t->loop);
+    if (t->own_database)
+        testdb_give_back(t->url);
     current = t->outer;
 }
 

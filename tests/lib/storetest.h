@@ -19,6 +19,7 @@ typedef void storetest_read_fn(const struct store_op *op, void *ctx);
 
 struct storetest {
     const char *url;
+    bool own_database; /* given back when it closes */
     struct loop *loop;
     struct store *store;
     struct store_op op;

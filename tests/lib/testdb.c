@@ -2,6 +2,10 @@
  * tests/lib/testdb.c - plain libpq, so that a test of store/ or pg/ does not check itself with what
  * it tests.  One administrative connection makes and drops the copies, one looks into the present
  * copy; both are opened when first needed.
+ *
+ * Making and dropping a copy take some tenths of a second each, most of it in the disk: so what a
+ * test gives back is emptied (tests/sql/lib/reset.sql) and used again, and on a server that lives
+ * no longer than the tests nothing is dropped.
  */
 #include "lib/testdb.h"
 
@@ -14,13 +18,20 @@
 
 enum { COPIES_MAX = 64, URL_SIZE = 1024, SQL_SIZE = 4096 };
 
+struct copy {
+    char name[64];
+    char url[URL_SIZE];
+    bool of_template;
+    bool given_back;
+};
+
 static struct {
     pid_t owner;
     int count;
-    char names[COPIES_MAX][64];
-    char urls[COPIES_MAX][URL_SIZE];
+    struct copy all[COPIES_MAX];
     PGconn *admin;
-    PGconn *present; /* the newest copy */
+    PGconn *present; /* to the newest copy */
+    struct copy *newest;
     char *text;
 } copies;
 
@@ -99,18 +110,26 @@ static void drop_all(void)
         return; /* a forked child's exit */
     PQfinish(copies.present);
     free(copies.text);
-    for (int i = 0; i < copies.count; i++) {
+    for (int i = 0; i < copies.count && !getenv("INFERPIPE_TEST_PGDATA"); i++) {
         (void)snprintf(sql, sizeof(sql), "drop database if exists %s with (force)",
-                       copies.names[i]);
+                       copies.all[i].name);
         PQclear(PQexec(copies.admin, sql));
     }
     PQfinish(copies.admin);
 }
 
+static void look_into(struct copy *c, const char **ret_url)
+{
+    PQfinish(copies.present);
+    copies.present = connect_to(c->url);
+    copies.newest = c;
+    *ret_url = c->url;
+}
+
 static void create(const char *template, const char **ret_url)
 {
+    struct copy *c = &copies.all[copies.count];
     char sql[256];
-    int i = copies.count;
 
     if (copies.count == COPIES_MAX)
         die("create", "too many databases in one program");
@@ -118,14 +137,28 @@ static void create(const char *template, const char **ret_url)
         copies.owner = getpid();
         atexit(drop_all);
     }
-    (void)snprintf(copies.names[i], sizeof(copies.names[i]), "ifp_test_%d_%d", (int)getpid(), i);
-    (void)snprintf(sql, sizeof(sql), "create database %s template %s", copies.names[i], template);
+    (void)snprintf(c->name, sizeof(c->name), "ifp_test_%d_%d", (int)getpid(), copies.count);
+    (void)snprintf(sql, sizeof(sql), "create database %s template %s", c->name, template);
     PQclear(run(admin(), sql));
     copies.count++;
-    make_url(copies.names[i], copies.urls[i]);
-    PQfinish(copies.present);
-    copies.present = connect_to(copies.urls[i]);
-    *ret_url = copies.urls[i];
+    make_url(c->name, c->url);
+    look_into(c, ret_url);
+}
+
+/* One that was given back and still has the template's shape. */
+static bool use_again(const char **ret_url)
+{
+    for (int i = 0; i < copies.count; i++) {
+        struct copy *c = &copies.all[i];
+
+        if (!c->given_back)
+            continue;
+        c->given_back = false;
+        look_into(c, ret_url);
+        if (testdb_int8("select inferpipe_test.reset()::int4") == 1)
+            return true;
+    }
+    return false;
 }
 
 void testdb_create(const char **ret_url)
@@ -136,7 +169,17 @@ void testdb_create(const char **ret_url)
     PQclear(r);
     if (rows == 0)
         die("ifp_template", "the cluster has no such database: scripts/testdb makes it");
+    if (use_again(ret_url))
+        return;
     create("ifp_template", ret_url);
+    copies.newest->of_template = true;
+}
+
+void testdb_give_back(const char *url)
+{
+    for (int i = 0; i < copies.count; i++)
+        if (url == copies.all[i].url)
+            copies.all[i].given_back = copies.all[i].of_template;
 }
 
 void testdb_create_empty(const char **ret_url)
@@ -219,7 +262,7 @@ struct testdb_session *testdb_session_open(void)
 
     if (!s)
         die("session", "out of memory");
-    s->conn = connect_to(copies.urls[copies.count - 1]);
+    s->conn = connect_to(copies.newest->url);
     return s;
 }
 

@@ -2,8 +2,10 @@
  * tests/lib/testdb.h - a database of its own for each test: a copy of the template `ifp_template`
  * on the cluster that DATABASE_URL (or PGHOST and its like) names.
  *
- * Copies are dropped at exit, with force, by the process that made them.  Every mistake ends the
- * program with a text: a test without its database has nothing to say.
+ * A test may give its copy back, which is then emptied for the next: far cheaper than another copy.
+ * Copies are dropped at exit, with force, by the process that made them; on a server of
+ * scripts/testdb they end with the server.  Every mistake ends the program with a text: a test
+ * without its database has nothing to say.
  */
 #ifndef TESTS_LIB_TESTDB_H
 #define TESTS_LIB_TESTDB_H
@@ -14,6 +16,10 @@
 /* *ret_url is a connection string, valid until the program ends.  The other calls then use this
  * database, until the next testdb_create. */
 void testdb_create(const char **ret_url);
+/* Its url may not be used any more: the next testdb_create may give the same database again, with
+ * its other sessions ended, all rows of schema inferpipe gone and the clock put right.  What was
+ * made outside that schema stays; one whose tables or functions were changed is not used again. */
+void testdb_give_back(const char *url);
 /* The same from an empty database, for the migrations. */
 void testdb_create_empty(const char **ret_url);
 
