@@ -6,7 +6,8 @@
  * Invariants: a slot has a pid exactly while RUNNING and an armed timer exactly while WAITING; once
  * `stopping` is set nothing is spawned; `stopped` comes when no slot has a pid.
  * The mark in the database is made over a blocking connection with short time limits, after the
- * restart was arranged: if the database is away, only this hint is late.
+ * restart was arranged: if the database is away, only this hint is late.  What the dead worker had
+ * is given free at once, and hungry workers hear of it: nobody waits for his next tick to find out.
  */
 #include "app/supervise.h"
 
@@ -87,13 +88,13 @@ static int open_client(struct supervise *s, struct err *e)
 
 static void mark_dead(struct supervise *s, int64_t worker, const char *why)
 {
+    int crash_limit = (int)config_int(s->options.config, CONFIG_CRASH_LIMIT), rc;
     struct err e;
-    int rc;
 
     err_clear(&e);
     rc = open_client(s, &e);
     if (rc == 0)
-        rc = listing_worker_dead(&s->client, worker, why, &e);
+        rc = listing_worker_dead(&s->client, worker, why, crash_limit, &e);
     if (rc != 0)
         LOG_WARN("cannot mark a dead worker", LOG_INT("worker", worker), LOG_ERR(&e));
 }

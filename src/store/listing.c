@@ -11,7 +11,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { LIMIT_MAX = 1000 };
+enum { LIMIT_MAX = 1000, RELEASE_BATCH = 1000 };
 
 static const char *text_or_empty(const struct pgres *res, int row, int col)
 {
@@ -268,22 +268,32 @@ int listing_workers(struct client *c, listing_worker_fn *row, void *ctx, struct 
     return err;
 }
 
-int listing_worker_dead(struct client *c, int64_t worker, const char *why, struct err *e)
+/* A statement whose answer says nothing that is needed; takes the arguments. */
+static int tell(struct client *c, enum statement id, struct pgargs *args, struct err *e)
+{
+    struct pgres *res;
+    int err = client_run(c, id, args, true, &res, e);
+
+    pgargs_release(args);
+    if (err == 0)
+        pgsync_free_result(res);
+    return err;
+}
+
+/* Two transactions: the second one must see every claim that was made before the mark. */
+int listing_worker_dead(struct client *c, int64_t worker, const char *why, int crash_limit,
+                        struct err *e)
 {
     struct pgargs args;
-    struct pgres *res;
-    int err = client_ready(c, e);
 
-    assert(worker > 0 && why);
-    if (err)
-        return err;
+    assert(worker > 0 && why && crash_limit > 0);
+    IFP_TRY(client_ready(c, e));
     pgargs_init(&args);
     pgargs_int8(&args, worker);
     pgargs_text(&args, why);
-    err = client_run(c, STATEMENT_WORKER_DEAD, &args, true, &res, e);
-    pgargs_release(&args);
-    if (err)
-        return err;
-    pgsync_free_result(res);
-    return 0;
+    IFP_TRY(tell(c, STATEMENT_WORKER_DEAD, &args, e));
+    pgargs_init(&args);
+    pgargs_int2(&args, (int16_t)crash_limit);
+    pgargs_int4(&args, RELEASE_BATCH);
+    return tell(c, STATEMENT_REAP_RELEASE, &args, e);
 }

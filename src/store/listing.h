@@ -72,7 +72,9 @@ int listing_repair(struct client *c, const char *check, listing_finding_fn *row,
 /* The database's clock, in microseconds since 1970. */
 int listing_db_clock(struct client *c, int64_t *ret_us, struct err *e) MUSTCHECK;
 
-/* The parent of a worker process that it has reaped tells the others at once. */
-int listing_worker_dead(struct client *c, int64_t worker, const char *why, struct err *e) MUSTCHECK;
+/* The parent of a worker process that it has reaped tells the others at once, and gives free what
+ * the worker had; more than a thousand executions are left for the others' ticks. */
+int listing_worker_dead(struct client *c, int64_t worker, const char *why, int crash_limit,
+                        struct err *e) MUSTCHECK;
 
 #endif

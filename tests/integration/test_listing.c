@@ -228,7 +228,7 @@ static int take_worker(void *ctx, const struct listing_worker *row)
     return 0;
 }
 
-static void workers_are_listed_and_told_dead(void **state)
+static void workers_are_listed_and_a_dead_one_loses_all_at_once(void **state)
 {
     struct clienttest *t = *state;
     struct listed l = { 0 };
@@ -239,10 +239,13 @@ static void workers_are_listed_and_told_dead(void **state)
     assert_int_equal(listing_workers(&t->c, take_worker, &l, &t->e), 0);
     assert_int_equal(l.count, 1);
     assert_string_equal(l.last, "alive h p v - 42 1");
-    assert_int_equal(listing_worker_dead(&t->c, 9, "killed by signal 9", &t->e), 0);
-    assert_int_equal(listing_worker_dead(&t->c, 9, "again", &t->e), 0);
+    assert_int_equal(listing_worker_dead(&t->c, 9, "killed by signal 9", 3, &t->e), 0);
+    assert_int_equal(listing_worker_dead(&t->c, 9, "again", 3, &t->e), 0);
     assert_int_equal(listing_workers(&t->c, take_worker, &l, &t->e), 0);
-    assert_string_equal(l.last, "dead h p v killed by signal 9 42 1");
+    assert_string_equal(l.last, "gone h p v killed by signal 9 42 0");
+    assert_int_equal(testdb_int8("select count(*) from inferpipe._inferpipe_runs"
+                                 " where owner = 0 and state = 0 and crashes = 1"),
+                     1);
 }
 
 static int take_finding(void *ctx, const struct listing_finding *row)
@@ -281,7 +284,7 @@ int main(void)
         WITH_CLIENT(a_bad_filter_is_refused_and_a_row_may_end_the_listing),
         WITH_CLIENT(steps_are_listed_in_program_order_after_a_number),
         WITH_CLIENT(workflows_are_listed_with_their_live_executions),
-        WITH_CLIENT(workers_are_listed_and_told_dead),
+        WITH_CLIENT(workers_are_listed_and_a_dead_one_loses_all_at_once),
         WITH_CLIENT(the_doctor_finds_an_execution_that_nobody_owns_truly),
     };
 
