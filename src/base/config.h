@@ -38,7 +38,7 @@ enum config_type {
       "executions in memory at once, a process")                                                   \
     X(THREADS, "threads", "INFERPIPE_THREADS", CONFIG_INT, "16", 1, 512,                           \
       "threads for steps that may block, a process")                                               \
-    X(CONNECTIONS, "connections", "INFERPIPE_CONNECTIONS", CONFIG_INT, "3", 1, 64,                 \
+    X(CONNECTIONS, "connections", "INFERPIPE_CONNECTIONS", CONFIG_INT, "4", 1, 64,                 \
       "database connections for claims and commits, a process, beside the control connection")     \
     X(TX_CONNECTIONS, "tx-connections", "INFERPIPE_TX_CONNECTIONS", CONFIG_INT, "8", 1, 256,       \
       "database connections for transactional steps, a process, opened when needed")               \

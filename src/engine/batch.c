@@ -231,7 +231,7 @@ static void send(struct batch *b)
     flush_send(&b->flush, e->lease.worker_id, on_flushed);
 }
 
-/* One batch may always be in flight; a second one only when it is full. */
+/* One batch may always be in flight; more of them only when they are full. */
 static bool worth_sending(const struct engine *e, int in_flight)
 {
     int64_t full = engine_limit(e, CONFIG_FLUSH_BATCH);

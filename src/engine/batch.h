@@ -1,7 +1,8 @@
 /*
  * engine/batch.h - the group commit: results of many executions leave in one statement, one fsync.
  *
- * Natural batching, no timer: a batch leaves when none is in flight, or when a full one is waiting.
+ * Natural batching, no timer: a batch leaves when none is in flight, or when a full one is waiting
+ * and a lane is free.
  * A run has at most one commit in flight, so batches may overtake each other.
  *
  * When the answer is lost the same rows go again: the statement knows its own rows.  When the
@@ -17,7 +18,9 @@
 
 struct engine;
 
-enum { BATCH_LANES = 2 };
+/* Three: while one batch waits for the disk and the answer to another is worked off, a third keeps
+ * the server busy.  By default there is a connection for each, and one for claims. */
+enum { BATCH_LANES = 3 };
 
 struct batch {
     struct flush flush;

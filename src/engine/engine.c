@@ -82,21 +82,22 @@ void engine_give_up(struct engine *e, const struct err *err)
     stop(e, err->code);
 }
 
+static void drop_list(struct list *runs)
+{
+    while (!list_empty(runs))
+        run_drop(CONTAINER_OF(runs->next, struct ifp_run, link));
+}
+
 static void drop_all(struct engine *e)
 {
-    struct list *lists[] = { &e->ready,
-                             &e->dirty,
-                             &e->suspects,
-                             &e->idle,
-                             &e->batches.held,
-                             &e->claim.loading,
-                             &e->batches.lanes[0].runs,
-                             &e->batches.lanes[1].runs };
+    struct list *lists[] = { &e->ready, &e->dirty,        &e->suspects,
+                             &e->idle,  &e->batches.held, &e->claim.loading };
 
     e->alone = NULL; /* else the last but one that goes would make it ready behind our back */
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-        while (!list_empty(lists[i]))
-            run_drop(CONTAINER_OF(lists[i]->next, struct ifp_run, link));
+        drop_list(lists[i]);
+    for (size_t i = 0; i < BATCH_LANES; i++)
+        drop_list(&e->batches.lanes[i].runs);
     assert(e->runs.count == 0);
 }
 
@@ -155,7 +156,7 @@ static void on_turn(void *ctx)
     claim_turn(e);
     quotas_turn(e);
     if (engine_draining(e) && e->runs.count == 0 && !e->leaving && !store_op_busy(&e->claim.op) &&
-        !store_op_busy(&e->local.op) && !store_op_busy(&e->quotas.op)) {
+        !local_busy(e) && !store_op_busy(&e->quotas.op)) {
         e->leaving = true;
         crash_here(CRASH_DRAIN_HANDED);
         lease_leave(e);

@@ -8,21 +8,33 @@
 #include "base/jsonscan.h"
 #include "store/store.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct engine;
 
-struct local { /* part of struct engine */
+/* Two: while what one start gave is worked off, the next one is on its way. */
+enum { LOCAL_STARTS = 2 };
+
+struct local_op {
     struct store_op op;
-    int64_t started_as; /* who sent what is in flight */
+    struct engine *engine; /* borrowed */
+    int64_t started_as;    /* who sent it */
+    size_t asked;          /* while in flight: how many may come */
+};
+
+struct local { /* part of struct engine */
+    struct local_op ops[LOCAL_STARTS];
 };
 
 void local_open(struct engine *e);
 void local_close(struct engine *e);
 /* Starts up to n executions of a workflow of this engine, all with one input (JSON, at most the
  * inline limit), as many as there are free slots; gives how many.  0: not now, as the slots are
- * full, the engine drains or has no lease yet, or such a start is under way.  They are durable once
- * they run. */
+ * full, the engine drains or has no lease yet, or two such starts are under way.  They are durable
+ * once they run. */
 size_t local_start(struct engine *e, const char *workflow, struct slice input, size_t n);
+/* A start is in flight. */
+bool local_busy(const struct engine *e);
 
 #endif
