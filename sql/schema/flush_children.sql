@@ -148,18 +148,20 @@ returns void language plpgsql volatile
 as $$
 #variable_conflict use_column
 declare
+  c_flag_left_alone constant int2 := 16;
   v_made int4;
   v_wanted int4;
 begin
   insert into inferpipe._inferpipe_executions (
     exec_id, created_at, deadline, parent_id, parent_key, seed, workspace_id, lane, prio, codec,
-    input, metadata, traceparent, queue_key)
+    input, metadata, traceparent, queue_key, left_alone)
   select x.id, p_now, x.deadline, x.exec_id, x.key,
     pg_catalog.uuid_hash_extended(pg_catalog.gen_random_uuid(), 0), p_workspace, x.lane,
-    coalesce(x.prio, p.prio), x.codec, x.input, x.metadata::jsonb, p.traceparent, x.queue_key
+    coalesce(x.prio, p.prio), x.codec, x.input, x.metadata::jsonb, p.traceparent, x.queue_key,
+    nullif(x.flags & c_flag_left_alone <> 0, false)
   from unnest(c_exec, c_key, p_id, p_lane, p_deadline, c_prio, c_queue_key, c_codec, c_input,
-    c_metadata)
-    x(exec_id, key, id, lane, deadline, prio, queue_key, codec, input, metadata)
+    c_metadata, c_flags)
+    x(exec_id, key, id, lane, deadline, prio, queue_key, codec, input, metadata, flags)
   cross join lateral (
     select e.prio, e.traceparent from inferpipe._inferpipe_executions e
     where e.exec_id = x.exec_id limit 1) p

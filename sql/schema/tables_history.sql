@@ -25,6 +25,7 @@ create table inferpipe._inferpipe_executions (
   traceparent text,
   queue_key text,
   idem_key uuid,
+  left_alone bool,                  -- true: a child that does not end with its parent
   constraint executions_pkey primary key (exec_id),
   constraint executions_codec check (codec in (0, 1))
 ) partition by range (exec_id);

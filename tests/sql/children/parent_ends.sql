@@ -1,6 +1,6 @@
 -- The end of a parent ends its children, but for those that are left alone.
 begin;
-select plan(9);
+select plan(11);
 select inferpipe_test.setup();
 select inferpipe_test.start() as parent \gset
 select count(*) from inferpipe_test.claim();
@@ -25,6 +25,18 @@ select verdict from inferpipe_test.spawn(:second, 1, array['alone'], p_flags => 
 select verdict from inferpipe_test.flush(:second, 1, 2, p_output => '1');
 select is(inferpipe_test.run(inferpipe_test.child(:second)), 'state 0 owner 0 fence 0',
   'one that is left alone goes on');
+
+select inferpipe_test.start() as fourth \gset
+select count(*) from inferpipe_test.claim();
+select verdict from inferpipe_test.spawn(:fourth, 1, array['alone'], p_flags => 16);
+select inferpipe_test.child(:fourth) as alone \gset
+select count(*) from inferpipe_test.claim();
+select verdict from inferpipe_test.flush(:alone, 1, 2, p_status => 2, p_error_code => 'NO');
+select inferpipe.execution_retry(1, :alone);
+select is(flags, 16::int2, 'a retried child is still left alone')
+from inferpipe._inferpipe_runs where exec_id = :alone;
+select verdict from inferpipe_test.flush(:fourth, 1, 2, p_output => '1');
+select is(inferpipe_test.run(:alone), 'state 0 owner 0 fence 1', 'and outlives its parent');
 
 select inferpipe_test.start() as third \gset
 select count(*) from inferpipe_test.claim();
