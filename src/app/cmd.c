@@ -6,6 +6,7 @@
 #include "app/dbclient.h"
 #include "base/ids.h"
 #include "base/mem.h"
+#include "core/civil.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -74,6 +75,17 @@ static int read_file(const char *path, int64_t max, struct buf *into, struct err
     rc = read_all(in, path, max, into, e);
     fclose(in);
     return rc;
+}
+
+int cmd_time(const struct cli *c, const char *name, int64_t *ret_ms, struct err *e)
+{
+    const char *text = cli_value(c, name);
+
+    assert(text);
+    if (civil_parse(text, ret_ms))
+        return 0;
+    return err_set(e, IFP_EINVALID, "--%s: \"%.40s\" is not a time like 2026-03-08T07:00:00Z", name,
+                   text);
 }
 
 int cmd_value(const struct cli *c, const char *field, const char *text, struct buf *into,

@@ -65,6 +65,8 @@ int cmd_client(const struct cli *c, struct client *ret, struct err *e) MUSTCHECK
 int cmd_client_ready(const struct cli *c, struct client *ret, struct err *e) MUSTCHECK;
 /* The execution id in the first argument. */
 int cmd_id(const struct cli *c, int64_t *ret_id, struct err *e) MUSTCHECK;
+/* The option's time (civil_parse) in milliseconds since 1970; it must have been given. */
+int cmd_time(const struct cli *c, const char *name, int64_t *ret_ms, struct err *e) MUSTCHECK;
 /* Reads a value given as JSON, as @FILE or as - (stdin) into `into`.  It is bounded by the payload
  * limit, its JSON is checked by the store. */
 int cmd_value(const struct cli *c, const char *field, const char *text, struct buf *into,

@@ -58,21 +58,12 @@ static int add_times(const struct schedule *s, int64_t utc, int64_t count, struc
 /* Now, or --from as seconds since 1970. */
 static int parse_from(const struct cli *c, int64_t *ret, struct err *e)
 {
-    const char *text = cli_value(c, "from");
-    struct civil d;
-    int year, hour, minute, second, end = 0;
+    int64_t ms = clock_real_us() / 1000;
+    int rc = cli_value(c, "from") ? cmd_time(c, "from", &ms, e) : 0;
 
-    *ret = clock_real_us() / 1000000;
-    if (!text)
-        return 0;
-    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2dZ%n", &year, &d.month, &d.day, &hour, &minute, &second,
-               &end) != 6 ||
-        end != 20 || text[end] != '\0' || d.month < 1 || d.month > 12 || d.day < 1 || d.day > 31 ||
-        hour > 23 || minute > 59 || second > 59)
-        return err_set(e, IFP_EINVALID, "--from: \"%.40s\" is not a time like 2026-03-08T07:00:00Z",
-                       text);
-    *ret = civil_days(year, d.month, d.day) * CIVIL_DAY + hour * 3600 + minute * 60 + second;
-    return 0;
+    if (rc == 0)
+        *ret = ms / 1000 - (ms % 1000 < 0);
+    return rc;
 }
 
 int cmd_cron_next(struct cli *c, struct err *e)

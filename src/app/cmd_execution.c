@@ -7,6 +7,7 @@
 #include "app/cmd_repair.h"
 #include "app/cmd_start.h"
 #include "app/wait.h"
+#include "base/duration.h"
 #include "base/ids.h"
 #include "base/mem.h"
 #include "store/listing.h"
@@ -23,6 +24,21 @@ struct started {
     int64_t id;
     bool created; /* false: the key had started it before */
 };
+
+/* --at, which the store would refuse under another name. */
+static int start_at(const struct cli *c, int64_t *ret_ms, struct err *e)
+{
+    int rc;
+
+    if (!cli_value(c, "at"))
+        return 0;
+    if (cli_value(c, "delay") || cli_value(c, "debounce-key"))
+        return err_set(e, IFP_EINVALID, "--at goes without --delay and --debounce-key");
+    rc = cmd_time(c, "at", ret_ms, e);
+    if (rc == 0 && (*ret_ms <= 0 || *ret_ms > 2 * DURATION_MAX_MS))
+        rc = err_set(e, IFP_EINVALID, "--at: must be a time from 1970 to 2169");
+    return rc;
+}
 
 static int start_options(const struct cli *c, ifp_start_options *ret, int64_t *ret_timeout_ms,
                          struct err *e)
@@ -41,6 +57,8 @@ static int start_options(const struct cli *c, ifp_start_options *ret, int64_t *r
 
     if (rc == 0)
         rc = cli_duration(c, "delay", 0, &o.delay_ms, e);
+    if (rc == 0)
+        rc = start_at(c, &o.run_at_ms, e);
     if (rc == 0)
         rc = cli_duration(c, "deadline", 0, &o.deadline_ms, e);
     if (rc == 0)

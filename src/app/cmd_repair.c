@@ -6,17 +6,16 @@
  * Ids only grow, so every execution is met at most once, and after a failure --cursor goes on where
  * it stopped.  What cannot be done is reported with its reason; the others go on.
  */
-#define _GNU_SOURCE 1 /* strptime, timegm */
 #include "app/cmd_repair.h"
 
 #include "app/cmd.h"
 #include "base/duration.h"
 #include "base/ids.h"
+#include "core/civil.h"
 #include "store/repair.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum { LIMIT_DEFAULT = 1000, LIMIT_MAX = 1000000, REFUSED_EXIT = 4 };
 
@@ -29,11 +28,10 @@ struct report {
 
 /* ---- options -------------------------------------------------------------------------------- */
 
-/* "2h" counts back from now; else a day or a time in UTC. */
+/* "2h" counts back from now; else a day or a time. */
 static int parse_time(const struct cli *c, const char *name, int64_t *ret_ms, struct err *e)
 {
-    static const char *const forms[] = { "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d" };
-    const char *text = cli_value(c, name), *end;
+    const char *text = cli_value(c, name);
     struct err ignored;
 
     *ret_ms = 0;
@@ -43,18 +41,10 @@ static int parse_time(const struct cli *c, const char *name, int64_t *ret_ms, st
         *ret_ms = -MAX(*ret_ms, 1);
         return 0;
     }
-    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
-        struct tm tm = { 0 };
-
-        end = strptime(text, forms[i], &tm);
-        if (!end || *end)
-            continue;
-        *ret_ms = (int64_t)timegm(&tm) * 1000;
-        if (*ret_ms > 0)
-            return 0;
-    }
+    if (civil_parse(text, ret_ms) && *ret_ms > 0)
+        return 0;
     return err_set(e, IFP_EINVALID,
-                   "--%s: \"%s\" is neither a duration nor a time such as 2026-01-31T08:00:00Z",
+                   "--%s: \"%.40s\" is neither a duration nor a time like 2026-01-31T08:00:00Z",
                    name, text);
 }
 

@@ -70,6 +70,7 @@ const struct cli_command commands_table[] = {
                   { "version", "VERSION", "default: the one registered last" },
                   { "priority", "1-5", "1 comes first (default 3)" },
                   { "delay", "DURATION", "start it later" },
+                  { "at", "TIME", "start it then: 2026-01-31T08:00:00Z, or with +01:00" },
                   { "debounce-key", "KEY", "take the place of a start with this key that waits" },
                   { "debounce", "DURATION", "with it: so long after the last one" },
                   { "debounce-max", "DURATION", "and at the latest so long after the first" },

@@ -5,7 +5,6 @@
 #include "core/civil.h"
 
 #include <assert.h>
-#include <stdbool.h>
 
 enum { YEAR_DAYS = 365, CYCLE_YEARS = 400, EPOCH_SHIFT = 719468 /* 0000-03-01 to 1970-01-01 */ };
 
@@ -61,4 +60,79 @@ int civil_month_days(int64_t year, int month)
 int64_t civil_day_of(int64_t seconds)
 {
     return floor_div(seconds, CIVIL_DAY);
+}
+
+/* ---- RFC 3339 ------------------------------------------------------------------------------- */
+
+/* Reads exactly `digits` of them as a number from `min` to `max`, and steps over; false: not so. */
+static bool take_number(const char **at, int digits, int min, int max, int *ret)
+{
+    int n = 0;
+
+    for (int i = 0; i < digits; i++, (*at)++) {
+        if (**at < '0' || **at > '9')
+            return false;
+        n = n * 10 + (**at - '0');
+    }
+    *ret = n;
+    return n >= min && n <= max;
+}
+
+static bool take_char(const char **at, char upper, char lower)
+{
+    if (**at != upper && **at != lower)
+        return false;
+    (*at)++;
+    return true;
+}
+
+/* The fraction of a second, if there is one. */
+static bool take_fraction(const char **at, int *ret_ms)
+{
+    int unit = 100;
+
+    *ret_ms = 0;
+    if (!take_char(at, '.', '.'))
+        return true;
+    if (**at < '0' || **at > '9')
+        return false;
+    for (; **at >= '0' && **at <= '9'; (*at)++, unit /= 10)
+        *ret_ms += unit * (**at - '0');
+    return true;
+}
+
+/* "Z" or "+02:00", in seconds east of UTC; the end of the text. */
+static bool take_offset(const char **at, int *ret)
+{
+    int hours = 0, minutes = 0, sign = **at == '-' ? -1 : 1;
+
+    *ret = 0;
+    if (take_char(at, 'Z', 'z'))
+        return **at == '\0';
+    if (!take_char(at, '+', '-') || !take_number(at, 2, 0, 23, &hours) ||
+        !take_char(at, ':', ':') || !take_number(at, 2, 0, 59, &minutes))
+        return false;
+    *ret = sign * (hours * 3600 + minutes * 60);
+    return **at == '\0';
+}
+
+bool civil_parse(const char *text, int64_t *ret_ms)
+{
+    int year, month, day, hour = 0, minute = 0, second = 0, ms = 0, offset = 0;
+    const char *at = text;
+
+    if (!take_number(&at, 4, 0, 9999, &year) || !take_char(&at, '-', '-') ||
+        !take_number(&at, 2, 1, 12, &month) || !take_char(&at, '-', '-') ||
+        !take_number(&at, 2, 1, civil_month_days(year, month), &day))
+        return false;
+    if (*at != '\0' && (!take_char(&at, 'T', 't') || !take_number(&at, 2, 0, 23, &hour) ||
+                        !take_char(&at, ':', ':') || !take_number(&at, 2, 0, 59, &minute) ||
+                        !take_char(&at, ':', ':') || !take_number(&at, 2, 0, 59, &second) ||
+                        !take_fraction(&at, &ms) || !take_offset(&at, &offset)))
+        return false;
+    *ret_ms =
+        (civil_days(year, month, day) * CIVIL_DAY + hour * 3600 + minute * 60 + second - offset) *
+            1000 +
+        ms;
+    return true;
 }

@@ -5,6 +5,9 @@
 #ifndef CORE_CIVIL_H
 #define CORE_CIVIL_H
 
+#include "base/base.h"
+
+#include <stdbool.h>
 #include <stdint.h>
 
 #define CIVIL_DAY INT64_C(86400)         /* seconds */
@@ -21,5 +24,12 @@ int civil_weekday(int64_t days); /* 0 is Sunday */
 int civil_month_days(int64_t year, int month);
 /* The day that a second since 1970 lies in. */
 int64_t civil_day_of(int64_t seconds);
+/*
+ * Reads a time of RFC 3339 into milliseconds since 1970: "2026-03-08T07:00:00Z", with a fraction
+ * (what is below a millisecond is dropped) and an offset such as +02:00 if wanted; or a day, which
+ * is its midnight in UTC.  False, with nothing written, for anything else: also for a day that the
+ * month does not have, and for leap seconds.
+ */
+bool civil_parse(const char *text, int64_t *ret_ms) MUSTCHECK;
 
 #endif

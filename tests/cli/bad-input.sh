@@ -11,6 +11,10 @@ expect "an unknown option" 2 'unknown option "--inputs"; did you mean "--input"'
     "${start[@]}" --inputs 1
 expect "a duration without a unit" 2 '^inferpipe: execution start: --delay: "5"' "${start[@]}" --delay 5
 expect "a duration over a hundred years" 2 '--deadline' "${start[@]}" --deadline 99999999d
+expect "a bad time" 2 '^inferpipe: execution start: --at: "tomorrow" is not a time like' "${start[@]}" --at tomorrow
+expect "a day that is not there" 2 '--at: "2026-02-29T08:00:00Z"' "${start[@]}" --at 2026-02-29T08:00:00Z
+expect "a time too far away" 2 '--at: must be a time from 1970 to 2169' "${start[@]}" --at 2300-01-01T00:00:00Z
+expect "two times" 2 '--at goes without --delay' "${start[@]}" --at 2030-01-01T00:00:00Z --delay 5s
 expect "a negative duration" 2 '--delay' "${start[@]}" --delay=-5s
 expect "input that is no JSON" 2 '^inferpipe: execution start: input: .*byte' \
     "${start[@]}" --input '{"a":1,}'

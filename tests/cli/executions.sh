@@ -86,6 +86,12 @@ expect "a bad parent" 2 '--parent: "x" is not an execution id' "$demo" execution
 id=$("$demo" execution list --parent "$id" --workflow waiter | awk 'NR == 2 { print $1 }')
 expect "the one left alone" 0 'sent' "$demo" execution send "$id" go
 
+id=$("$demo" execution start echo --at 2100-01-31T08:00:00.5+02:00)
+check "start --at waits until then" test "$("$demo" execution list --status queued --json |
+    grep -o "$id.*" | grep -o '"ready_at":"[^"]*"' | head -1)" = '"ready_at":"2100-01-31T06:00:00.500Z"'
+expect "a time that has passed is now" 0 '^completed$' \
+    "$demo" execution start echo --at 2020-01-01T00:00:00Z --wait --timeout 20s
+
 # Pages, newest first, without gaps or repeats.
 all=$("$demo" execution list --limit 1000 | awk 'NR > 1 { print $1 }')
 cursor='' pages=''
