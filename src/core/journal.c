@@ -211,6 +211,13 @@ static const struct journal_row *elsewhere(const struct journal *j, const struct
     return NULL;
 }
 
+/* The function goes past this call with its row in the journal, unless it is being unwound.  Only
+ * what is started and left alone has none for a while. */
+static bool leaves_row(enum journal_kind kind)
+{
+    return kind != JOURNAL_PARALLEL && kind != JOURNAL_CHILD;
+}
+
 int journal_answer(const struct journal *j, const struct journal_call *call,
                    const struct journal_row **ret_row, struct err *e)
 {
@@ -222,6 +229,10 @@ int journal_answer(const struct journal *j, const struct journal_call *call,
     row = row_at(j, (uint32_t)call->seq);
     if (!row)
         row = elsewhere(j, call);
+    if (!row && (uint32_t)call->seq < j->count && !j->marker && leaves_row(call->kind))
+        return err_set(e, IFP_ENONDETERMINISTIC,
+                       "call %d: expected a parallel step or a child, found %s \"%s\"", call->seq,
+                       journal_kind_name(call->kind), call->name);
     if (!row)
         return 0;
     if (row->seq == call->seq && row->kind == call->kind && strcmp(row->name, call->name) == 0) {

@@ -2,9 +2,10 @@
  * core/journal.h - the journal of one execution in memory, and what it answers to a call.  Pure.
  *
  * Calls of a workflow function are numbered in program order (seq 1, 2, ...).  Row k answers call
- * k. A call that has no row yet is where the workflow goes on.  A row with another kind or name, a
- * row of this step under another number, or rows that no call asked for when the function returned,
- * mean that the function is not the one that wrote the journal: it diverged.
+ * k. A call that has no row yet is where the workflow goes on; rows behind it are possible only if
+ * it starts something and leaves it alone.  A row with another kind or name, a row of this step
+ * under another number, or rows that no call asked for when the function returned, mean that the
+ * function is not the one that wrote the journal: it diverged.
  *
  * Beside the row of a call there may be its intent (the deadline of a wait), the failed attempts
  * made so far and, for the start of a child, how the child ended; they come under keys of their own

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-enum { MANY = 10000, STEPS = 40, LARGE = 100000, FINDINGS_MAX = 16 };
+enum { MANY = 10000, STEPS = 40, BUSY = 400, LARGE = 100000 };
 
 /* How the code was changed since the journals were written. */
 enum change { NO_CHANGE, ADD_STEP, END_EARLY, BAD_CALL };
@@ -316,6 +316,27 @@ static int64_t start_everything(struct enginetest *t)
     return id;
 }
 
+/* Each with an input of a kilobyte. */
+static void start_many(struct enginetest *t, const char *workflow, int count)
+{
+    static ifp_start_item items[CLIENT_BATCH_MAX];
+    static int64_t ids[CLIENT_BATCH_MAX];
+    static bool created[CLIENT_BATCH_MAX];
+    char input[1024];
+    struct err e;
+
+    memset(input, '1', sizeof(input));
+    input[sizeof(input) - 1] = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(items); i++)
+        items[i] = (ifp_start_item){ .workflow = workflow, .input = input };
+    for (int done = 0; done < count; done += CLIENT_BATCH_MAX) {
+        size_t n = (size_t)MIN(count - done, CLIENT_BATCH_MAX), bad;
+
+        assert_int_equal(client_check_items(&t->client, items, n, &bad, &e), 0);
+        assert_int_equal(client_start_many(&t->client, items, n, ids, created, &e), 0);
+    }
+}
+
 /* ---- tests ----------------------------------------------------------------------------------- */
 
 static void every_kind_of_row_continues(void **state)
@@ -436,10 +457,36 @@ static void one_in_the_hands_of_a_worker_is_left_alone(void **state)
                             " where name = 'meanwhile'");
     plan_all(t);
     expect(1, 0, 0, 0);
+    world.change = ADD_STEP; /* where the parallel step has no row yet */
+    world.at = 1;
+    plan_all(t);
+    expect(0, 1, 0, 0);
+    assert_string_equal(found.message, "call 1: expected a parallel step or a child, found step"
+                                       " \"added\"");
+    world.change = NO_CHANGE;
     enginetest_gate_let(&world.gate, 1);
     enginetest_wait_all(t, 1);
     enginetest_sql("1", "select max(fence) from inferpipe._inferpipe_results where status = 1");
     assert_int_equal(atomic_load(&world.calls), 2);
+}
+
+/* Journals that grow while they are read are read as they were at one moment. */
+static void a_plan_beside_a_busy_worker_finds_nothing_wrong(void **state)
+{
+    struct enginetest *t = *state;
+    int plans = 0;
+
+    enginetest_fork(t, NULL);
+    start_many(t, "long-one", BUSY);
+    do {
+        assert_int_equal(plan_with(t, "5",
+                                   (struct plan_options){ .workflows = workflows,
+                                                          .workflow_count = ARRAY_LEN(workflows) }),
+                         0);
+        expect(BUSY, 0, 0, 0);
+        plans++;
+    } while (testdb_int8("select count(*) from inferpipe._inferpipe_runs where state = 3") < BUSY);
+    print_message("%d plans\n", plans);
 }
 
 static void one_that_is_to_end_continues(void **state)
@@ -571,28 +618,6 @@ static void reset_peak(void)
     assert_int_equal(fclose(out), 0);
 }
 
-/* Each with an input of a kilobyte. */
-static void start_many_waiters(struct enginetest *t)
-{
-    static ifp_start_item items[CLIENT_BATCH_MAX];
-    static int64_t ids[CLIENT_BATCH_MAX];
-    static bool created[CLIENT_BATCH_MAX];
-    char input[1024];
-    struct err e;
-
-    memset(input, '1', sizeof(input));
-    input[sizeof(input) - 1] = '\0';
-    for (size_t i = 0; i < ARRAY_LEN(items); i++)
-        items[i] = (ifp_start_item){ .workflow = "waiter", .input = input };
-    for (int i = 0; i < MANY; i += CLIENT_BATCH_MAX) {
-        size_t bad;
-
-        assert_int_equal(client_check_items(&t->client, items, ARRAY_LEN(items), &bad, &e), 0);
-        assert_int_equal(client_start_many(&t->client, items, ARRAY_LEN(items), ids, created, &e),
-                         0);
-    }
-}
-
 static int64_t plan_peak(struct enginetest *t, int64_t limit, int64_t expected)
 {
     struct plan_options o = { .workflows = workflows,
@@ -616,7 +641,7 @@ static void memory_is_that_of_a_page(void **state)
     struct enginetest *t = *state;
     int64_t few, many;
 
-    start_many_waiters(t);
+    start_many(t, "waiter", MANY);
     few = plan_peak(t, MANY / 10, MANY / 10);
     many = plan_peak(t, 0, MANY);
     print_message("plan: %" PRId64 " KiB with %d, %" PRId64 " KiB with %d\n", few, MANY / 10, many,
@@ -635,6 +660,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_that_is_being_undone_continues, setup, teardown),
         cmocka_unit_test_setup_teardown(a_fork_continues, setup, teardown),
         cmocka_unit_test_setup_teardown(one_in_the_hands_of_a_worker_is_left_alone, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_plan_beside_a_busy_worker_finds_nothing_wrong, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(one_that_is_to_end_continues, setup, teardown),
         cmocka_unit_test_setup_teardown(long_journals_are_read_to_their_end, setup, teardown),

@@ -256,10 +256,10 @@ static void a_step_recorded_under_a_later_number_is_a_divergence(void **state)
                     "call 3: expected step \"pack\" (recorded as call 4), found step \"ship\"");
 }
 
-static void other_rows_behind_a_call_do_not_concern_it(void **state)
+static void a_call_that_goes_on_by_itself_may_have_rows_behind_it(void **state)
 {
     struct fixture *f = *state;
-    struct journal_call call = step_call(2, "ship");
+    struct journal_call call = { 2, JOURNAL_PARALLEL, "ship", 1002 };
 
     must_add(f, step_row(1, "charge"));
     must_add(f, step_row(4, "pack"));
@@ -268,6 +268,25 @@ static void other_rows_behind_a_call_do_not_concern_it(void **state)
     assert_missing(f, call);
     call.step_key = 1001; /* of the call before */
     assert_missing(f, call);
+    call.kind = JOURNAL_CHILD;
+    assert_missing(f, call);
+}
+
+static void any_other_call_may_not(void **state)
+{
+    struct fixture *f = *state;
+    struct journal_row marker = step_row(6, "failed");
+
+    must_add(f, step_row(1, "charge"));
+    must_add(f, step_row(4, "pack"));
+    assert_diverged(f, step_call(2, "ship"),
+                    "call 2: expected a parallel step or a child, found step \"ship\"");
+    assert_diverged(f, (struct journal_call){ 3, JOURNAL_SLEEP, "sleep", 1003 },
+                    "call 3: expected a parallel step or a child, found sleep \"sleep\"");
+    assert_missing(f, step_call(5, "ship"));
+    marker.kind = JOURNAL_UNWIND; /* what had not ended when it was written never will */
+    must_add(f, marker);
+    assert_missing(f, step_call(2, "ship"));
 }
 
 static void rows_that_no_call_asked_for_are_found_at_the_end(void **state)
@@ -692,7 +711,8 @@ int main(void)
         TEST(another_name_or_kind_is_a_divergence),
         TEST(names_are_compared_whole),
         TEST(a_step_recorded_under_a_later_number_is_a_divergence),
-        TEST(other_rows_behind_a_call_do_not_concern_it),
+        TEST(a_call_that_goes_on_by_itself_may_have_rows_behind_it),
+        TEST(any_other_call_may_not),
         TEST(rows_that_no_call_asked_for_are_found_at_the_end),
         TEST(a_divergence_names_every_kind),
         TEST(a_child_ends_beside_its_start),
