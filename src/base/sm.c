@@ -4,6 +4,8 @@
  */
 #include "base/sm.h"
 
+#include "base/log.h"
+
 #include <assert.h>
 #include <stddef.h>
 
@@ -17,6 +19,9 @@ void sm_init(struct sm *sm, const struct sm_state *table, int state)
 
 void sm_move(struct sm *sm, int to)
 {
+    if (!sm_may(sm, to))
+        LOG_ERROR("a move that is not in the table", LOG_STR("from", sm_name(sm)),
+                  LOG_STR("to", sm->table[to].name));
     assert(sm_may(sm, to));
     assert(sm->table[to].name != NULL);
     sm->state = to;

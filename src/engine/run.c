@@ -26,8 +26,9 @@ enum { MEMORY_PAUSE_US = 100 * 1000 };
 
 static const struct sm_state run_states[RUN_STATES] = {
     [RUN_LOADING] = { "loading", SM_TO(RUN_READY) | SM_TO(RUN_DIRTY) | SM_TO(RUN_GONE) },
-    [RUN_READY] = { "ready", SM_TO(RUN_STEP) | SM_TO(RUN_BRANCHES) | SM_TO(RUN_PAUSED) |
-                                 SM_TO(RUN_HELD) | SM_TO(RUN_DIRTY) | SM_TO(RUN_GONE) },
+    [RUN_READY] = { "ready", SM_TO(RUN_READY) | SM_TO(RUN_STEP) | SM_TO(RUN_BRANCHES) |
+                                 SM_TO(RUN_PAUSED) | SM_TO(RUN_HELD) | SM_TO(RUN_DIRTY) |
+                                 SM_TO(RUN_GONE) },
     [RUN_STEP] = { "step", SM_TO(RUN_READY) | SM_TO(RUN_DIRTY) | SM_TO(RUN_GONE) },
     [RUN_BRANCHES] = { "branches",
                        SM_TO(RUN_READY) | SM_TO(RUN_PAUSED) | SM_TO(RUN_DIRTY) | SM_TO(RUN_GONE) },
@@ -252,13 +253,14 @@ static bool must_stop(const struct ifp_run *run)
     return (run->canceled || run->expired) && run->journal.marker == 0;
 }
 
-/* Waits in memory, unless a mark or a drain wants the next pass; a timer that cannot be had only
- * costs a pass. */
+/* Waits in memory, unless the time has come meanwhile, or a mark or a drain wants the next pass; a
+ * timer that cannot be had only costs a pass.  A pass itself has met the mark already. */
 static void pause_for(struct ifp_run *run, int64_t us)
 {
+    bool marked = must_stop(run) && !sm_is(&run->sm, RUN_READY);
+
     assert(!timer_armed(&run->timer) && !run->job);
-    if (us <= 0 || must_stop(run) || engine_draining(run->engine) ||
-        timer_start(&run->timer, us) != 0)
+    if (us <= 0 || marked || engine_draining(run->engine) || timer_start(&run->timer, us) != 0)
         run_move(run, RUN_READY);
     else
         run_move(run, RUN_PAUSED);

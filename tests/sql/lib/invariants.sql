@@ -100,7 +100,7 @@ as $$
     a.wake_at - b.done_at)
   from inferpipe._inferpipe_steps a
   join inferpipe._inferpipe_steps b on b.exec_id = a.exec_id and b.seq = a.seq + 1
-  where a.kind = 2 and b.kind not in (10, 15) and b.done_at < a.wake_at
+  where a.kind = 2 and b.kind not in (10, 11, 15) and b.done_at < a.wake_at
   union all
   select 'INV12: a row committed after the result', s.exec_id, format('"%s"', s.name)
   from inferpipe._inferpipe_steps s
