@@ -137,18 +137,19 @@ as $$
   select 'a call has not exactly one row', inferpipe.id_text(w.exec_id), format('%s rows for %s',
     count(j.seq), w.plan)
   from chaos.work w
-  left join chaos.journal j on j.exec_id = w.exec_id and j.kind <> 10
+  left join chaos.journal j on j.exec_id = w.exec_id and j.kind not in (10, 15)
   where w.status = 1
   group by w.exec_id
   having count(j.seq) <> (
-    select sum(case when o.op ->> 0 in ('kids', 'emit') then (o.op ->> 1)::int4 else 1 end)
+    select sum(case when o.op ->> 0 in ('kids', 'emit', 'par') then (o.op ->> 1)::int4 else 1 end)
     from json_array_elements(w.plan -> 'ops') o(op))
   union all
   select 'the output is not that of its last step', inferpipe.id_text(w.exec_id), w.output::text
   from chaos.work w
   where w.status = 1 and w.output ->> 'n' is distinct from coalesce((
     select case j.kind when 3 then coalesce(j.value #>> '{}', '-') else j.value ->> 'n' end
-    from chaos.journal j where j.exec_id = w.exec_id and j.kind in (1, 3, 6, 10)
+    from chaos.journal j
+    where j.exec_id = w.exec_id and (j.kind in (1, 3, 6, 10) or j.name like 'par%.last')
     order by j.seq desc limit 1), w.origin)
 $$;
 
@@ -163,13 +164,14 @@ as $$
         else j.value ->> 'n' end) over (partition by j.exec_id order by j.seq), w.origin) as before
     from chaos.journal j
     join chaos.work w on w.exec_id = j.exec_id
-    where j.kind in (1, 3, 6, 10) and j.status <> 1 and j.name not like 'back%') c
-  where c.kind in (1, 6) and c.value ->> 'p' is distinct from c.before
+    where (j.kind in (1, 3, 6, 10) or j.name like 'par%.last') and j.status <> 1
+      and j.name not like 'back%') c
+  where c.kind in (1, 6, 7) and c.value ->> 'p' is distinct from c.before
   union all
   select 'a result that no body gave under this lease', inferpipe.id_text(j.exec_id), format(
     '"%s" fence %s', j.name, j.fence)
   from chaos.journal j
-  where j.kind in (1, 6) and j.status = 0 and not exists (
+  where j.kind in (1, 6, 7) and j.status = 0 and not exists (
     select from chaos.ledger l
     where l.what = 'end' and l.nonce = j.value ->> 'n' and l.exec = inferpipe.id_text(j.exec_id)
       and l.fence = j.fence)
@@ -464,6 +466,7 @@ as $$
     where l.what = 'end' and not exists (
       select from chaos.journal j
       where j.exec_id = inferpipe.id_parse(l.exec) and j.value ->> 'n' = l.nonce)
+  union all select 'parallel steps', count(*) from chaos.journal j where j.kind = 7
   union all select 'compensations', count(*) from chaos.journal j where j.name like 'back%'
   union all select 'events of streams', count(*) from inferpipe._inferpipe_events
   union all select 'executions of the narrow queue', count(*) from inferpipe._inferpipe_executions e

@@ -4,7 +4,8 @@
  * Its one workflow, "plan", carries out what its input says: {"ops": [["step", 300], ["sleep", 50],
  * ...]}, each element a line of the table `ops`.  Each operation is one call, so one journal row;
  * but "kids" starts that many children, which carry out plans made from "p" of their input; "emit"
- * adds that many events to the stream, each a row; and "saga3" registers the compensation "back3".
+ * adds that many events to the stream, each a row; "par" is so many steps beside each other; and
+ * "saga3" registers the compensation "back3".
  * What a step gives is {"n": a random number of its own, "p": what it was made from}: a step that
  * was computed from something that was not recorded shows as a broken chain.
  *
@@ -43,6 +44,8 @@ enum {
     LONG_MS = 1100,
     CHILDREN_MAX = 8,
     CHILD_STEP_MS = 40,
+    PARALLEL_MAX = 8,
+    PARALLEL_STEP_MS = 30,
     BACK_MS = 60
 };
 
@@ -144,6 +147,15 @@ static int stumble(ifp_step_ctx *step, const ifp_json *input, const ifp_json **r
         return ifp_step_fail(step, "STUMBLED", IFP_RETRY, "attempt %d fails by design",
                              ifp_step_attempt(step));
     return give(step, input, NULL, ret);
+}
+
+/* As last_ms, but the first attempt fails. */
+static int stumble_once(ifp_step_ctx *step, const ifp_json *input, const ifp_json **ret)
+{
+    if (ifp_step_attempt(step) > 1)
+        return last_ms(step, input, ret);
+    IFP_TRY(enter(step, input));
+    return ifp_step_fail(step, "STUMBLED", IFP_RETRY, "the first attempt fails by design");
 }
 
 static int give_up(ifp_step_ctx *step, const ifp_json *input, const ifp_json **ret)
@@ -314,6 +326,30 @@ static int call_children(struct turn *t)
     return 0;
 }
 
+/* Steps beside each other, each longer than the one before; the next step is made from what the
+ * last one, "par3.last", gives. */
+static int call_parallel(struct turn *t)
+{
+    ifp_step_options o = {
+        .attempts = -1, .backoff = IFP_FIXED, .delay_ms = SHORT_MS, .jitter = -1
+    };
+    ifp_future futures[PARALLEL_MAX];
+    int last = (t->arg < PARALLEL_MAX ? (int)t->arg : PARALLEL_MAX) - 1;
+    char name[NAME_SIZE + 8];
+    const ifp_json *in, *out = NULL;
+
+    for (int i = 0; i <= last; i++) {
+        (void)snprintf(name, sizeof(name), i == last ? "%s.last" : "%s.%d", t->name, i);
+        IFP_TRY(ifp_json_build(t->run, &in, "{s:s, s:s, s:i, s:i}", "name", name, "p", t->value,
+                               "arg", PARALLEL_STEP_MS * i, "fence", (int)t->run->fence));
+        IFP_TRY(ifp_spawn_with(t->run, name, i % 2 ? stumble_once : last_ms, in, &futures[i], &o));
+    }
+    IFP_TRY(ifp_await_all(t->run, futures, (size_t)last + 1));
+    IFP_TRY(ifp_future_result(t->run, futures[last], &out));
+    t->value = ifp_json_str(out, "/n", "?");
+    return 0;
+}
+
 static const struct op ops[] = {
     { .kind = "step", .call = call_step, .body = last_ms, .retry_ms = SHORT_MS },
     { .kind = "inline",
@@ -333,6 +369,7 @@ static const struct op ops[] = {
     { .kind = "now", .call = call_now },
     { .kind = "recv", .call = call_receive },
     { .kind = "kids", .call = call_children },
+    { .kind = "par", .call = call_parallel },
 };
 
 static int carry_out(struct turn *t, const char *kind)
