@@ -52,6 +52,7 @@ create schema if not exists inferpipe;
 \i ../schema/doctor_queues.sql
 \i ../schema/owned.sql
 \i ../schema/journal.sql
+\i ../schema/journal_ends.sql
 \i ../schema/flush_journal.sql
 \i ../schema/flush_extras.sql
 \i ../schema/flush_park.sql

@@ -324,6 +324,8 @@ static bool is_satisfied(const struct ifp_run *run)
     bool is_over = a->wake_us != 0 && a->wake_us <= engine_db_now(run->engine);
 
     assert(a->kind != ACT_STEP && a->kind != ACT_END && a->kind != ACT_BACK);
+    if (a->kind == ACT_COMMIT)
+        return !has_news(run); /* the pass goes on where it stopped for the commit */
     return (a->kind == ACT_AWAIT && (a->left <= 0 || is_over)) || (a->kind == ACT_SLEEP && is_over);
 }
 

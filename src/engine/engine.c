@@ -305,6 +305,7 @@ static void init(struct engine *e, struct loop *l, const struct engine_options *
     list_init(&e->dirty);
     list_init(&e->suspects);
     list_init(&e->idle);
+    list_init(&e->ends.runs);
 }
 
 int engine_open(struct loop *l, const struct engine_options *o, struct engine **ret,
@@ -332,6 +333,7 @@ int engine_open(struct loop *l, const struct engine_options *o, struct engine **
     }
     lease_open(e, worker_id);
     claim_open(e);
+    ends_open(e);
     local_open(e);
     quotas_open(e);
     batch_open(e);
@@ -353,6 +355,7 @@ static void on_store_closed(void *ctx)
     tell_close(e);
     batch_close(e);
     quotas_close(e);
+    ends_close(e);
     claim_close(e);
     local_close(e);
     lease_close(e);

@@ -9,6 +9,7 @@
 #include "base/sm.h"
 #include "engine/batch.h"
 #include "engine/claim.h"
+#include "engine/ends.h"
 #include "engine/engine.h"
 #include "engine/job.h"
 #include "engine/lease.h"
@@ -46,6 +47,7 @@ struct engine {
 
     struct lease lease;
     struct claim claim;
+    struct ends ends;
     struct local local;
     struct quotas quotas;
     struct batches batches;

@@ -443,6 +443,7 @@ static void on_tick(struct store_op *op, int rc, const struct err *err)
     }
     watch_end(&l->watch);
     reap(e);
+    ends_look(e);
     if (e->o.looked && sm_is(&e->sm, ENGINE_WORKING))
         e->o.looked(e->o.look_ctx, &l->look);
     if (l->suspect && timer_start(&l->timer, SUSPECT_US) != 0)

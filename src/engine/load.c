@@ -3,9 +3,9 @@
 
 #include <assert.h>
 
-static int add(struct ifp_run *run, const struct store_journal_row *row)
+int load_add(struct ifp_run *run, const struct store_journal_row *row)
 {
-    assert(run->journal.pending == 0 && !run->job);
+    assert(row->exec_id == run->exec_id && !run->job);
     return journal_add(&run->journal,
                        &(struct journal_row){ .step_key = row->step_key,
                                               .seq = row->seq,
@@ -24,7 +24,7 @@ int load_take(struct ifp_run *run, const struct store_journal_row *row)
 {
     int rc;
 
-    assert(row->exec_id == run->exec_id && sm_is(&run->sm, RUN_LOADING));
+    assert(sm_is(&run->sm, RUN_LOADING) && run->journal.pending == 0);
     if (row->kind == JOURNAL_EVENTS) {
         run->notes.events = row->seq;
         return 0;
@@ -34,7 +34,7 @@ int load_take(struct ifp_run *run, const struct store_journal_row *row)
         run->load_rows++;
         run->load_after = row->step_key;
     }
-    rc = add(run, row);
+    rc = load_add(run, row);
     if (rc == IFP_EINVALID)
         return IFP_ENONDETERMINISTIC;
     return rc != 0 && run->keep.full ? IFP_ETOOLARGE : rc;

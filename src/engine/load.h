@@ -14,5 +14,7 @@
  * IFP_ENOMEM says nothing about it. */
 int load_take(struct ifp_run *run, const struct store_journal_row *row) MUSTCHECK;
 const char *load_text(int error);
+/* One row alone, of a run in any state whose journal may change: as journal_add. */
+int load_add(struct ifp_run *run, const struct store_journal_row *row) MUSTCHECK;
 
 #endif

@@ -54,6 +54,7 @@ void run_move(struct ifp_run *run, enum run_state to)
     assert(!run->failure.set || to == RUN_DIRTY || to == RUN_FLIGHT || to == RUN_GONE);
     sm_move(&run->sm, (int)to);
     list_del(&run->link);
+    list_del(&run->ends);
     switch (to) {
     case RUN_READY:
         list_push(&e->ready, &run->link);
@@ -73,13 +74,15 @@ void run_move(struct ifp_run *run, enum run_state to)
     case RUN_STATES:
         break; /* a batch's list, or none */
     }
+    if (to == RUN_BRANCHES)
+        ends_watch(run);
     if (to == RUN_READY || to == RUN_DIRTY)
         engine_poke(e);
 }
 
 void run_free(struct ifp_run *run)
 {
-    assert(list_empty(&run->link) && !run->job && !run->names);
+    assert(list_empty(&run->link) && !run->job && !run->names && list_empty(&run->ends));
     assert(!timer_armed(&run->timer) && !timer_armed(&run->deadline));
     notes_clear(&run->notes);
     arena_release(&run->keep);
@@ -130,6 +133,7 @@ struct ifp_run *run_new(struct engine *e, const struct store_claimed *row)
     ids_execution_format(row->exec_id, run->id);
     list_init(&run->link);
     list_init(&run->branches);
+    list_init(&run->ends);
     notes_init(&run->notes);
     arena_init(&run->keep, (size_t)engine_limit(e, CONFIG_RUN_MEMORY));
     arena_init(&run->pass, (size_t)engine_limit(e, CONFIG_RUN_MEMORY));

@@ -70,6 +70,8 @@ struct ifp_run {
     struct failed_attempt failure;
     struct notes notes;
     struct list branches;  /* struct branch: parallel steps that have not ended (branch.h) */
+    struct list ends;      /* in engine->ends.runs while it waits for children beside them */
+    uint32_t ends_from;    /* where the next question about those begins */
     uint32_t awaits;       /* numbers the waits */
     int spawned;           /* children started since the last commit */
     int unkept;            /* the outcome of one could not be kept: why */

@@ -103,6 +103,11 @@ static const struct pgstmt statements[STATEMENTS] = {
         "select exec_id, step_key, seq, kind, status, attempts, done_at, wake_at, name, result,"
         " error_code, error from inferpipe.journal($1::int8[], $2::int8[], $3::int4)",
     },
+    [STATEMENT_JOURNAL_ENDS] = {
+        "journal_ends",
+        "select exec_id, step_key, seq, kind, status, attempts, done_at, wake_at, name, result,"
+        " error_code, error from inferpipe.journal_ends($1::int8[], $2::int8[])",
+    },
     [STATEMENT_FLUSH] = {
         "flush",
         "select exec_id, verdict, flags, wake_at, got, payload from inferpipe.flush($1::int8,"

@@ -28,6 +28,7 @@ enum statement {
     STATEMENT_CLAIM_LIMITED,
     STATEMENT_QUEUE_REPORT,
     STATEMENT_JOURNAL,
+    STATEMENT_JOURNAL_ENDS,
     STATEMENT_FLUSH,
     STATEMENT_NOTES,
     /* transactional steps */

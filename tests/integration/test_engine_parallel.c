@@ -211,6 +211,39 @@ static int mixed(ifp_run *run, const ifp_json *input, const ifp_json **ret)
     return sum_of(run, futures, 4, ret);
 }
 
+/* The step passes its gate when the child has ended, and the function has gone on from there. */
+static int child_beside(ifp_run *run, const ifp_json *input, const ifp_json **ret)
+{
+    ifp_future futures[2];
+    const ifp_json *child, *step;
+
+    IFP_TRY(spawn_number(run, pass_gate, 5, NULL, &futures[0]));
+    IFP_TRY(ifp_spawn_child(run, "echo", input, NULL, &futures[1]));
+    IFP_TRY(ifp_await(run, futures[1], NULL, &child));
+    IFP_TRY(ifp_step(run, "behind the child", give_back, child, &child));
+    IFP_TRY(ifp_await(run, futures[0], NULL, &step));
+    return ifp_json_build(run, ret, "[v, v]", child, step);
+}
+
+/* The children end one after the other, while the step is under way. */
+static int children_beside(ifp_run *run, const ifp_json *input, const ifp_json **ret)
+{
+    enum { CHILDREN = 1200 };
+    ifp_future futures[CHILDREN + 1];
+    const ifp_json *number;
+
+    (void)input;
+    IFP_TRY(spawn_number(run, pass_gate, 0, NULL, &futures[CHILDREN]));
+    for (int i = 0; i < CHILDREN; i++) {
+        IFP_TRY(ifp_json_build(run, &number, "i", 1));
+        IFP_TRY(ifp_spawn_child(run, "echo", number, NULL, &futures[i]));
+    }
+    IFP_TRY(ifp_await_all(run, futures, CHILDREN));
+    IFP_TRY(ifp_step(run, "behind the child", give_back, NULL, &number));
+    IFP_TRY(ifp_await_all(run, futures, CHILDREN + 1));
+    return sum_of(run, futures, CHILDREN + 1, ret);
+}
+
 static int fragile(ifp_run *run, const ifp_json *input, const ifp_json **ret)
 {
     ifp_future futures[3];
@@ -247,6 +280,7 @@ static const struct engine_workflow workflows[] = {
     ENGINETEST_WORKFLOW(step_beside),   ENGINETEST_WORKFLOW(retries),
     ENGINETEST_WORKFLOW(sleeps_beside), ENGINETEST_WORKFLOW(receives_beside),
     ENGINETEST_WORKFLOW(impatient),     ENGINETEST_WORKFLOW(time_limit),
+    ENGINETEST_WORKFLOW(child_beside),  ENGINETEST_WORKFLOW(children_beside),
     ENGINETEST_WORKFLOW(mixed),         ENGINETEST_WORKFLOW(fragile),
     ENGINETEST_WORKFLOW(leaves),        ENGINETEST_WORKFLOW(changes_its_mind),
 };
@@ -372,6 +406,33 @@ static void steps_and_children_mix(void **state)
 
     enginetest_worker(t, NULL);
     enginetest_completes(t, enginetest_start(t, "mixed", NULL, NULL), "3");
+}
+
+static void the_end_of_a_child_is_heard_beside_a_step(void **state)
+{
+    struct enginetest *t = *state;
+    int64_t id;
+
+    enginetest_worker(t, NULL);
+    id = enginetest_start(t, "child_beside", "\"c\"", NULL);
+    enginetest_until_sql(t, "select count(*) from inferpipe._inferpipe_steps"
+                            " where name = 'behind the child'");
+    enginetest_sql("1", "select count(*) from inferpipe._inferpipe_runs where fence = 1");
+    enginetest_gate_let(&world.gate, 1);
+    enginetest_completes(t, id, "[\"c\",5]");
+}
+
+static void the_ends_of_many_children_are_heard_beside_a_step(void **state)
+{
+    struct enginetest *t = *state;
+    int64_t id;
+
+    enginetest_worker(t, NULL);
+    id = enginetest_start(t, "children_beside", NULL, NULL);
+    enginetest_until_sql(t, "select count(*) from inferpipe._inferpipe_steps"
+                            " where name = 'behind the child'");
+    enginetest_gate_let(&world.gate, 1);
+    enginetest_completes(t, id, "1200");
 }
 
 static void steps_under_way_are_left_at_the_end(void **state)
@@ -567,6 +628,8 @@ int main(void)
         TEST(the_first_lets_the_function_go_on),
         TEST(steps_of_the_function_run_beside_them),
         TEST(steps_and_children_mix),
+        TEST(the_end_of_a_child_is_heard_beside_a_step),
+        TEST(the_ends_of_many_children_are_heard_beside_a_step),
         TEST(steps_under_way_are_left_at_the_end),
         TEST(another_parallel_step_is_a_divergence),
         TEST(short_backoffs_stay_in_memory),
