@@ -114,7 +114,8 @@ coverage:
 
 # On a private PostgreSQL; JSON=1 prints JSON alone, ONLY=section,... and QUICK=1 do less.
 BENCH := $(BINARY) bench --floor $(FLOOR) --limit $(BUILD)/bench/limit \
-    $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json) \
+    $(if $(QUICK),--quick) $(if $(HELD),--held $(HELD)) $(if $(ONLY),--only $(ONLY)) \
+    $(if $(JSON),--json) \
     $(if $(ONLY)$(QUICK),,--write docs/benchmarks.md)
 bench:
 	$(Q)scripts/deps run >&2

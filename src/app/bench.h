@@ -17,7 +17,7 @@
 
 enum {
     BENCH_WORKERS_MAX = 16,
-    BENCH_VALUES_MAX = 80,
+    BENCH_VALUES_MAX = 96,
     BENCH_OPTIONS_MAX = 8,
     BENCH_PATH_SIZE = 512
 };
@@ -39,7 +39,8 @@ struct bench {
     bool has_client;
     char name[64]; /* of that database */
     char url[80];
-    bool quick; /* for a test: all keys, little time */
+    bool quick;      /* for a test: all keys, little time */
+    int64_t held_ms; /* how long the snapshot of `held` is kept at least */
     struct bench_worker workers[BENCH_WORKERS_MAX];
     struct bench_value values[BENCH_VALUES_MAX];
     int value_count;
@@ -80,9 +81,14 @@ void bench_kill(struct bench_worker *w);
 void bench_kill_all(struct bench *b);
 /* Runs a program on the section's database and gives what it printed, for mem_free. */
 int bench_program(struct bench *b, char *const *argv, char **ret_output, struct err *e) MUSTCHECK;
+
+/* ---- bench_proc.c: what processes use ------------------------------------------------------- */
+
 /* Kilobytes of memory that are the process's own or shared, and its CPU time. */
 int64_t bench_rss_kb(pid_t pid);
 int64_t bench_cpu_us(pid_t pid);
+/* CPU time of all processes of the server; -1 when it runs elsewhere. */
+int bench_server_cpu_us(struct bench *b, int64_t *ret, struct err *e) MUSTCHECK;
 
 /* ---- bench_report.c: the numbers ------------------------------------------------------------ */
 
@@ -105,6 +111,7 @@ int bench_backlog(struct bench *b, struct err *e) MUSTCHECK;
 int bench_scaling(struct bench *b, struct err *e) MUSTCHECK;
 int bench_held(struct bench *b, struct err *e) MUSTCHECK;
 int bench_enqueue(struct bench *b, struct err *e) MUSTCHECK;
+int bench_shapes(struct bench *b, struct err *e) MUSTCHECK;
 int bench_latency(struct bench *b, struct err *e) MUSTCHECK;
 int bench_memory(struct bench *b, struct err *e) MUSTCHECK;
 int bench_sleepers(struct bench *b, struct err *e) MUSTCHECK;

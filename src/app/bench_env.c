@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CONNECT_MS = 10000, LOOK_MS = 2, UP_MS = 20000, OUTPUT_SIZE = 65536, CLOCK_TICK_US = 10000 };
+enum { CONNECT_MS = 10000, LOOK_MS = 2, UP_MS = 20000, OUTPUT_SIZE = 65536 };
 
 /* ---- databases and SQL ---------------------------------------------------------------------- */
 
@@ -70,10 +70,10 @@ void bench_close(struct bench *b)
 static int register_flows(struct bench *b, struct err *e)
 {
     return bench_sql(b,
-                     "select inferpipe.workflow_register(1, n, array_fill('1'::text, array[5]),"
-                     " array_fill('default'::text, array[5]), array_fill(null::int8, array[5]))"
+                     "select inferpipe.workflow_register(1, n, array_fill('1'::text, array[6]),"
+                     " array_fill('default'::text, array[6]), array_fill(null::int8, array[6]))"
                      " from (select array['bench-empty', 'bench-1', 'bench-10', 'bench-sleep',"
-                     " 'bench-hold']) x(n)",
+                     " 'bench-hold', 'bench-fan']) x(n)",
                      e);
 }
 
@@ -279,50 +279,4 @@ int bench_program(struct bench *b, char *const *argv, char **ret_output, struct 
         mem_free(*ret_output);
     }
     return rc;
-}
-
-/* A file under /proc, zero-terminated; "" when the process is gone. */
-static void read_proc(pid_t pid, const char *file, char *ret, size_t size)
-{
-    char path[64];
-    FILE *in;
-    size_t n = 0;
-
-    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
-    in = fopen(path, "re");
-    if (in) {
-        n = fread(ret, 1, size - 1, in);
-        (void)fclose(in);
-    }
-    ret[n] = '\0';
-}
-
-int64_t bench_rss_kb(pid_t pid)
-{
-    char text[4096];
-    const char *at;
-
-    read_proc(pid, "status", text, sizeof(text));
-    at = strstr(text, "VmRSS:");
-    return at ? strtoll(at + 6, NULL, 10) : 0;
-}
-
-/* Fields 14 and 15 of stat, behind the name in brackets: user and system time in ticks. */
-int64_t bench_cpu_us(pid_t pid)
-{
-    char text[1024];
-    long long user = 0, kernel = 0;
-    const char *at;
-
-    read_proc(pid, "stat", text, sizeof(text));
-    at = strrchr(text, ')');
-    for (int field = 2; at && field < 14; field++)
-        at = strchr(at + 1, ' ');
-    if (at) {
-        char *end;
-
-        user = strtoll(at, &end, 10);
-        kernel = strtoll(end, NULL, 10);
-    }
-    return (user + kernel) * CLOCK_TICK_US;
 }

@@ -5,6 +5,7 @@
  *   bench-1 bench-10 steps that do nothing, one after the other
  *   bench-sleep      sleeps as many milliseconds as its input says
  *   bench-hold       a step that blocks its thread that long
+ *   bench-fan        a hundred children, each a bench-1
  *
  * Steps give a result of eleven bytes, as those of bench/floor do. They run on the loop thread
  * (IFP_INLINE), but for bench-hold.
@@ -14,7 +15,7 @@
 #include <assert.h>
 #include <poll.h>
 
-enum { SLICE_MS = 100 };
+enum { SLICE_MS = 100, CHILDREN = 100 };
 
 static int do_nothing(ifp_step_ctx *step, const ifp_json *input, const ifp_json **ret)
 {
@@ -72,6 +73,16 @@ static int hold_flow(ifp_run *run, const ifp_json *input, const ifp_json **ret)
     return ifp_step(run, "hold", hold, input, ret);
 }
 
+static int fan_flow(ifp_run *run, const ifp_json *input, const ifp_json **ret)
+{
+    ifp_future children[CHILDREN];
+
+    for (int i = 0; i < CHILDREN; i++)
+        IFP_TRY(ifp_spawn_child(run, "bench-1", input, NULL, &children[i]));
+    *ret = NULL;
+    return ifp_await_all(run, children, CHILDREN);
+}
+
 ifp_app *bench_flows(void)
 {
     ifp_app *app = ifp_app_new("bench");
@@ -83,5 +94,6 @@ ifp_app *bench_flows(void)
     ifp_workflow(app, "bench-10", flow_10, NULL);
     ifp_workflow(app, "bench-sleep", sleep_flow, NULL);
     ifp_workflow(app, "bench-hold", hold_flow, NULL);
+    ifp_workflow(app, "bench-fan", fan_flow, NULL);
     return app;
 }

@@ -27,16 +27,34 @@ static int start_workers(struct bench *b, int n, struct err *e)
     return 0;
 }
 
-/* Starts n executions in batches and waits for their end; all that is in `runs` then is `rest`. */
+/* Waits until the executions after `first` up to `last`, n of them, have ended.  The last one is a
+ * cheap look; then they are counted where nothing dies: while a snapshot is held, a look for live
+ * ones would walk over all that have ended. */
+static int until_ended(struct bench *b, int64_t first, int64_t last, int64_t n, struct err *e)
+{
+    char sql[200];
+
+    snprintf(sql, sizeof(sql),
+             "select count(*) from inferpipe._inferpipe_runs where exec_id = %" PRId64, last);
+    IFP_TRY(bench_until(b, sql, 0, LOAD_MS, e));
+    snprintf(sql, sizeof(sql),
+             "select count(*) from inferpipe._inferpipe_results where exec_id > %" PRId64, first);
+    return bench_until(b, sql, n, LOAD_MS, e);
+}
+
+/* Starts n executions in batches and waits for their end. */
 static int load(struct bench *b, const char *flow, int64_t n, double *ret_per_s, struct err *e)
 {
-    int64_t from_us = clock_mono_us();
+    static const char newest[] = "select max(exec_id) from inferpipe._inferpipe_executions";
+    int64_t from_us, first, last;
 
     assert(n % BATCH == 0);
+    IFP_TRY(bench_ask(b, newest, &first, e));
+    from_us = clock_mono_us();
     for (int64_t i = 0; i < n; i += BATCH)
         IFP_TRY(bench_start(b, flow, BATCH, e));
-    IFP_TRY(bench_until(b, "select count(*) from (select from inferpipe._inferpipe_runs limit 1) r",
-                        0, LOAD_MS, e));
+    IFP_TRY(bench_ask(b, newest, &last, e));
+    IFP_TRY(until_ended(b, first, last, n, e));
     *ret_per_s = (double)n / ((double)(clock_mono_us() - from_us) / 1e6);
     return 0;
 }
@@ -156,7 +174,12 @@ static int floor_rate(struct bench *b, const char *steps, const char *local, dou
 /* ---- the engine ----------------------------------------------------------------------------- */
 
 struct cost {
-    int64_t commits, wal, worker_us;
+    int64_t commits, wal, worker_us, server_us;
+};
+
+/* Where the numbers of one execution go. */
+struct cost_keys {
+    const char *commits, *wal, *worker, *server;
 };
 
 /* Records written so far, without full-page images: those come with checkpoints, not with work. */
@@ -169,6 +192,7 @@ static int read_cost(struct bench *b, struct cost *ret, struct err *e)
                       &ret->commits, e));
     IFP_TRY(bench_ask(b, "select (pg_catalog.pg_current_wal_insert_lsn() - '0/0')::int8", &ret->wal,
                       e));
+    IFP_TRY(bench_server_cpu_us(b, &ret->server_us, e));
     ret->worker_us = 0;
     for (int i = 0; i < BENCH_WORKERS_MAX; i++)
         ret->worker_us += b->workers[i].pid ? bench_cpu_us(b->workers[i].pid) : 0;
@@ -176,8 +200,8 @@ static int read_cost(struct bench *b, struct cost *ret, struct err *e)
 }
 
 /* Commits reach the statistics within a second. */
-static int costs(struct bench *b, const char *flow, int64_t n, const char *commits, const char *wal,
-                 const char *cpu, struct err *e)
+static int costs(struct bench *b, const char *flow, int64_t n, const struct cost_keys *keys,
+                 struct err *e)
 {
     struct cost from, to;
     double rate;
@@ -187,9 +211,11 @@ static int costs(struct bench *b, const char *flow, int64_t n, const char *commi
     IFP_TRY(read_cost(b, &from, e));
     IFP_TRY(load(b, flow, n, &rate, e));
     IFP_TRY(read_cost(b, &to, e));
-    bench_put(b, commits, (double)(to.commits - from.commits) / (double)n);
-    bench_put(b, wal, (double)(to.wal - from.wal) / (double)n);
-    bench_put(b, cpu, (double)(to.worker_us - from.worker_us) / (double)n);
+    bench_put(b, keys->commits, (double)(to.commits - from.commits) / (double)n);
+    bench_put(b, keys->wal, (double)(to.wal - from.wal) / (double)n);
+    bench_put(b, keys->worker, (double)(to.worker_us - from.worker_us) / (double)n);
+    if (from.server_us >= 0 && to.server_us >= 0)
+        bench_put(b, keys->server, (double)(to.server_us - from.server_us) / (double)n);
     return 0;
 }
 
@@ -201,7 +227,7 @@ struct rates {
 /* A worker that starts its executions itself; it is timed from its first start to its last end. */
 static int self_rate(struct bench *b, double *ret_per_s, struct err *e)
 {
-    int64_t n = b->quick ? 4000 : 100000, us;
+    int64_t n = b->quick ? 15000 : 100000, us;
     char option[32];
     const char *settings[] = { option, NULL };
 
@@ -218,9 +244,11 @@ static int self_rate(struct bench *b, double *ret_per_s, struct err *e)
     return 0;
 }
 
+/* Also in a quick run long enough that the first batches and the last ones, during which nobody is
+ * busy, weigh little. */
 static int measure_rates(struct bench *b, struct rates *r, int i, struct err *e)
 {
-    int64_t n = b->quick ? 2000 : 60000;
+    int64_t n = b->quick ? 16000 : 60000;
 
     if (cli_value(b->cli, "floor")) {
         IFP_TRY(bench_fresh(b, e));
@@ -238,9 +266,13 @@ static int measure_rates(struct bench *b, struct rates *r, int i, struct err *e)
 
 int bench_throughput(struct bench *b, struct err *e)
 {
+    static const struct cost_keys wf1 = { "commits_per_wf1", "wal_bytes_per_wf1",
+                                          "worker_us_per_wf1", "server_us_per_wf1" };
+    static const struct cost_keys wf10 = { "commits_per_wf10", "wal_bytes_per_wf10",
+                                           "worker_us_per_wf10", "server_us_per_wf10" };
     struct rates r;
     int n = b->quick ? 1 : 3;
-    int64_t runs = b->quick ? 2000 : 40000;
+    int64_t runs = b->quick ? 8000 : 40000;
 
     for (int i = 0; i < n; i++)
         IFP_TRY(measure_rates(b, &r, i, e));
@@ -253,10 +285,8 @@ int bench_throughput(struct bench *b, struct err *e)
         bench_put(b, "floor_wf10_steps_per_s", 10 * bench_quantile(r.floor10, n, 0.5));
         bench_put(b, "floor_local_per_s", bench_quantile(r.local, n, 0.5));
     }
-    IFP_TRY(
-        costs(b, "bench-1", runs, "commits_per_wf1", "wal_bytes_per_wf1", "worker_us_per_wf1", e));
-    return costs(b, "bench-10", runs / 4, "commits_per_wf10", "wal_bytes_per_wf10",
-                 "worker_us_per_wf10", e);
+    IFP_TRY(costs(b, "bench-1", runs, &wf1, e));
+    return costs(b, "bench-10", runs / 4, &wf10, e);
 }
 
 /* ---- under circumstances -------------------------------------------------------------------- */
@@ -317,61 +347,45 @@ int bench_scaling(struct bench *b, struct err *e)
     return 0;
 }
 
+/* Loads one after the other, at least `rounds`, until the time is over; the rate of the last. */
+static int load_for(struct bench *b, int64_t n, int rounds, int64_t ms, double *ret_per_s,
+                    struct err *e)
+{
+    int64_t end_us = clock_mono_us() + ms * 1000;
+
+    for (int i = 0; i < rounds || clock_mono_us() < end_us; i++)
+        IFP_TRY(load(b, "bench-1", n, ret_per_s, e));
+    return 0;
+}
+
 /* Another session keeps a snapshot: nothing that ends meanwhile can be cleaned away. */
 int bench_held(struct bench *b, struct err *e)
 {
-    int64_t n = b->quick ? 2000 : 40000;
-    int rounds = b->quick ? 1 : 6, rc;
+    int64_t n = b->quick ? 2000 : 40000, from_us;
     double before, after = 0;
     struct pgsync *holder;
+    int rc;
 
     IFP_TRY(bench_fresh(b, e));
     IFP_TRY(start_workers(b, 1, e));
-    IFP_TRY(warm_load(b, "bench-1", n, &before, e));
+    IFP_TRY(load_for(b, n, 3, 0, &before, e));
     IFP_TRY(pgsync_open(&(struct pgsync_options){ .conninfo = b->url,
                                                   .application = "inferpipe bench holder",
                                                   .connect_timeout_ms = 10000 },
                         &holder, e));
+    from_us = clock_mono_us();
     rc = pgsync_script(holder,
                        "set idle_in_transaction_session_timeout = 0;"
                        " begin isolation level repeatable read;"
                        " select count(*) from inferpipe._inferpipe_runs",
                        e);
-    for (int i = 0; rc == 0 && i < rounds; i++)
-        rc = load(b, "bench-1", n, &after, e);
+    if (rc == 0)
+        rc = load_for(b, n, 1, b->held_ms, &after, e);
+    bench_put(b, "held_s", (double)(clock_mono_us() - from_us) / 1e6);
     pgsync_close(holder);
     if (rc != 0)
         return rc;
     bench_put(b, "wf1_held_per_s", after);
     bench_put(b, "wf1_held_vs_free", after / before);
-    return 0;
-}
-
-/* ---- starts --------------------------------------------------------------------------------- */
-
-static int start_singly(struct bench *b, struct err *e)
-{
-    int64_t n = b->quick ? 200 : 5000, from_us, id;
-    bool created;
-
-    IFP_TRY(bench_start(b, "bench-1", 1, e)); /* connects */
-    from_us = clock_mono_us();
-    for (int64_t i = 0; i < n; i++)
-        IFP_TRY(client_start(&b->client, "bench-1", "12345", 5, &(ifp_start_options){ 0 }, &id,
-                             &created, e));
-    bench_put(b, "enqueue_single_per_s", (double)n / ((double)(clock_mono_us() - from_us) / 1e6));
-    return 0;
-}
-
-int bench_enqueue(struct bench *b, struct err *e)
-{
-    int64_t n = b->quick ? 5000 : 100000, from_us;
-
-    IFP_TRY(bench_fresh(b, e));
-    IFP_TRY(start_singly(b, e));
-    from_us = clock_mono_us();
-    for (int64_t i = 0; i < n; i += BATCH)
-        IFP_TRY(bench_start(b, "bench-1", BATCH, e));
-    bench_put(b, "enqueue_per_s", (double)n / ((double)(clock_mono_us() - from_us) / 1e6));
     return 0;
 }

@@ -11,11 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SELF_US = 500 };
+enum { SELF_US = 500, HELD_S = 300, HELD_S_MAX = 86400 };
 
 const struct bench_section bench_sections[] = {
     { "limit", "what PostgreSQL can do, by pgbench (--limit)", bench_limit },
     { "throughput", "executions and steps a second, beside the floor (--floor)", bench_throughput },
+    { "shapes", "timers that end at once, and parents of many children", bench_shapes },
     { "enqueue", "starts a second, singly and in bulk", bench_enqueue },
     { "latency", "from start to end, at low and at half load", bench_latency },
     { "memory", "of an idle worker and for each active execution", bench_memory },
@@ -87,7 +88,10 @@ int cmd_bench_run(struct cli *c, struct err *e)
     if (rc != 0)
         return rc;
     b.quick = cli_value(c, "quick") != NULL;
-    rc = run_sections(&b, e);
+    rc = cli_int(c, "held", 0, HELD_S_MAX, b.quick ? 0 : HELD_S, &b.held_ms, e);
+    b.held_ms *= 1000;
+    if (rc == 0)
+        rc = run_sections(&b, e);
     if (rc == 0)
         rc = bench_report(&b, e);
     bench_close(&b);

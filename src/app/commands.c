@@ -215,6 +215,7 @@ const struct cli_command commands_table[] = {
       .args = "",
       .options = OPTIONS({ "only", "NAME,...", "these sections" },
                          { "quick", NULL, "little of everything: to see that it works" },
+                         { "held", "SECONDS", "keep a snapshot open so long (default 300)" },
                          { "floor", "PROGRAM", "the loop without a runtime (bench/floor.c)" },
                          { "limit", "FOLDER", "pgbench's scripts (bench/limit)" },
                          { "write", "FILE", "write the numbers as a page, too" }),
