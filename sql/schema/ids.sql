@@ -20,14 +20,25 @@ create function inferpipe.id_floor(p_time timestamptz)
 returns int8 language sql immutable strict parallel safe
 as $$ select ((extract(epoch from p_time) * 1000)::int8 - 1577836800000) << 20 $$;
 
--- What people see: exe_ and 13 characters of Crockford's base32, most significant first.
+-- What people see: exe_ and 13 characters of Crockford's base32, most significant first.  Written
+-- out, so that it becomes part of the calling statement: a loop would be a query for each id.
 create function inferpipe.id_text(p_id int8)
 returns text language sql immutable strict parallel safe
 as $$
-  select 'exe_' || string_agg(
-    substr('0123456789abcdefghjkmnpqrstvwxyz', ((p_id >> (5 * d)) & 31)::int4 + 1, 1), ''
-    order by d desc)
-  from generate_series(0, 12) d
+  select 'exe_'
+    || substr('0123456789abcdefghjkmnpqrstvwxyz', (p_id >> 60 & 31)::int4 + 1, 1)
+    || substr('0123456789abcdefghjkmnpqrstvwxyz', (p_id >> 55 & 31)::int4 + 1, 1)
+    || substr('0123456789abcdefghjkmnpqrstvwxyz', (p_id >> 50 & 31)::int4 + 1, 1)
+    || substr('0123456789abcdefghjkmnpqrstvwxyz', (p_id >> 45 & 31)::int4 + 1, 1)
+    || substr('0123456789abcdefghjkmnpqrstvwxyz', (p_id >> 40 & 31)::int4 + 1, 1)
+    || substr('0123456789abcdefghjkmnpqrstvwxyz', (p_id >> 35 & 31)::int4 + 1, 1)
+    || substr('0123456789abcdefghjkmnpqrstvwxyz', (p_id >> 30 & 31)::int4 + 1, 1)
+    || substr('0123456789abcdefghjkmnpqrstvwxyz', (p_id >> 25 & 31)::int4 + 1, 1)
+    || substr('0123456789abcdefghjkmnpqrstvwxyz', (p_id >> 20 & 31)::int4 + 1, 1)
+    || substr('0123456789abcdefghjkmnpqrstvwxyz', (p_id >> 15 & 31)::int4 + 1, 1)
+    || substr('0123456789abcdefghjkmnpqrstvwxyz', (p_id >> 10 & 31)::int4 + 1, 1)
+    || substr('0123456789abcdefghjkmnpqrstvwxyz', (p_id >> 5 & 31)::int4 + 1, 1)
+    || substr('0123456789abcdefghjkmnpqrstvwxyz', (p_id >> 0 & 31)::int4 + 1, 1)
 $$;
 
 -- The way back; upper case is fine.  13 characters hold 65 bits, so the first one is at most 7.

@@ -30,7 +30,9 @@ begin
       raise exception '%: a lone surrogate is not a character', p_field using errcode = 'IP400';
     end if;
   end if;
-  perform inferpipe.json_nesting(p_field, p_value);
+  if json_typeof(p_value) in ('object', 'array') then
+    perform inferpipe.json_nesting(p_field, p_value);
+  end if;
   return v_bytes;
 end
 $$;
