@@ -6,10 +6,15 @@
 -- a generic plan, and a second `owner = 0` outside would let the planner walk all of the due index.
 -- The row's input comes by a sub-select that cannot be turned round either (flush.sql). v_now is a
 -- variable because a volatile call cannot bound an index scan. The watermark spares the walk over
--- dead index entries at the head of the range.
+-- dead index entries at the head of the range. A large input is fetched by a function of its own:
+-- a sub-select would open all partitions of the payloads for each claim, also for small ones.
 --
 -- Which of the spots hold anything is asked in one statement, without locks: an empty one costs a
 -- walk down the index. The function scan gives its rows in order, and nothing after it sorts.
+--
+-- A spot where nothing is due yet, but will be within a second, gives a row with exec_id 0 and that
+-- time as ready_at: so a worker that follows the timers of a spot knows the next one without asking
+-- again and again, and later ones are told by its ticks.
 --
 -- An empty poll writes nothing and locks nothing. Before the first row is taken the worker's row is
 -- locked and must be alive: a reaper that marks this worker either waits for us, and then releases
@@ -33,22 +38,30 @@ as $$
 #variable_conflict use_column
 declare
   c_running constant int2 := 1;
+  c_ahead constant interval := '1 second';
   v_now timestamptz := inferpipe.clock();
+  v_soon timestamptz := v_now + c_ahead;
   v_left int4 := p_limit;
   v_locked bool := false;
   v_spot record;
   v_taken int4;
 begin
   for v_spot in
-    select u.lane, u.shard, u.prio, u.earliest
+    select u.lane, u.shard, u.prio, u.earliest, first.ready_at
     from unnest(p_lane, p_shard, p_prio, p_from) u(lane, shard, prio, earliest)
     cross join lateral (
-      select from inferpipe._inferpipe_runs q
+      select q.ready_at from inferpipe._inferpipe_runs q
       where q.lane = u.lane and q.shard = u.shard and q.prio = u.prio and q.owner = 0
-        and q.ready_at >= u.earliest and q.ready_at <= v_now
-      limit 1) something
+        and q.ready_at >= u.earliest and q.ready_at <= v_soon
+      order by q.lane, q.shard, q.prio, q.ready_at
+      limit 1) first
   loop
     exit when v_left <= 0;
+    if v_spot.ready_at > v_now then
+      return query select 0::int8, 0, v_spot.lane, v_spot.shard, v_spot.prio, v_spot.ready_at,
+        0::int2, 0::int2, false, null::timestamptz, v_now, 0::int8, null::bytea, v_now;
+      continue;
+    end if;
     if not v_locked then
       perform inferpipe.worker_lock(p_worker);
       perform pg_catalog.set_config('synchronous_commit', 'off', true);
@@ -69,10 +82,7 @@ begin
         r.has_journal, r.deadline)
     select t.exec_id, t.fence, t.lane, t.shard, t.prio, t.ready_at, t.flags, t.crashes,
       t.has_journal, t.deadline, e.created_at, e.seed,
-      case e.codec when 0 then e.input else (
-        select p.data from inferpipe._inferpipe_payloads p
-        where p.exec_id = e.exec_id and p.hash = e.input) end,
-      v_now
+      case e.codec when 0 then e.input else inferpipe.payload_read(e.exec_id, e.input) end, v_now
     from taken t
     cross join lateral (
       select x.exec_id, x.created_at, x.seed, x.codec, x.input
@@ -80,6 +90,17 @@ begin
     get diagnostics v_taken = row_count;
     v_left := v_left - v_taken;
   end loop;
+end
+$$;
+
+-- A payload over the inline limit, by its hash.
+create function inferpipe.payload_read(p_exec int8, p_hash bytea)
+returns bytea language plpgsql stable
+as $$
+begin
+  return (
+    select p.data from inferpipe._inferpipe_payloads p
+    where p.exec_id = p_exec and p.hash = p_hash);
 end
 $$;
 

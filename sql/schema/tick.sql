@@ -9,7 +9,7 @@
 --   4 due     id = lane, n = shard, m = prio, at = earliest ready_at of what is due there.
 --   5 lanes   id = the highest lane of the workspace, n = the number of shards, m = the sum of its
 --             queues' versions.
---   6 next    at = the earliest ready_at in the future over p_lanes.
+--   6 next    id = lane, n = shard, m = prio, at = the earliest ready_at in the future there.
 --   7 dead    id = a worker whose executions are to be released.
 --   8 cron    at = the next instant of the workspace's schedules, n = 1: some wait to be started,
 --             id = who holds their lock or 0.
@@ -91,7 +91,6 @@ declare
   c_prio_max constant int4 := 5;
   v_now timestamptz := inferpipe.clock();
   v_shards int4;
-  v_next timestamptz;
   v_spot record;
 begin
   select s.value::int4 into v_shards
@@ -114,18 +113,19 @@ begin
       where q.lane = u.lane and q.shard = h.shard and q.prio = p.prio and q.owner = 0
       order by q.ready_at limit 1) first
   loop
+    id := v_spot.lane;
+    n := v_spot.shard;
+    m := v_spot.prio;
     if v_spot.ready_at <= v_now then
       kind := 4;
-      id := v_spot.lane;
-      n := v_spot.shard;
-      m := v_spot.prio;
       at := v_spot.ready_at;
       return next;
     end if;
-    v_next := least(v_next, v_spot.next_at);
+    if v_spot.next_at is not null then
+      kind := 6;
+      at := v_spot.next_at;
+      return next;
+    end if;
   end loop;
-  if v_next is not null then
-    return query select 6::int2, null::int8, null::int8, null::int8, v_next;
-  end if;
 end
 $$;

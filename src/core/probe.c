@@ -66,7 +66,8 @@ int probe_set_lanes(struct probe *p, const int32_t *lanes, size_t n)
                                                          .shard = (int16_t)shard,
                                                          .prio = (int16_t)prio,
                                                          .marked = true,
-                                                         .from_us = PROBE_FROM_START };
+                                                         .from_us = PROBE_FROM_START,
+                                                         .next_us = PROBE_NEVER };
             }
     assert(at == count);
     mem_free(p->spots);
@@ -98,6 +99,30 @@ void probe_mark(struct probe *p, int32_t lane, int16_t shard, int16_t prio, int6
     mark(s);
     if (ready_us < s->from_us)
         s->from_us = ready_us;
+}
+
+void probe_expect(struct probe *p, int32_t lane, int16_t shard, int16_t prio, int64_t ready_us)
+{
+    struct probe_spot *s = spot(p, lane, shard, prio);
+
+    if (s)
+        s->next_us = MIN(s->next_us, ready_us);
+}
+
+int64_t probe_pass(struct probe *p, int64_t now_us)
+{
+    int64_t next = PROBE_NEVER;
+
+    for (size_t i = 0; i < p->count; i++) {
+        struct probe_spot *s = &p->spots[i];
+
+        if (s->next_us <= now_us) {
+            mark(s);
+            s->next_us = PROBE_NEVER;
+        }
+        next = MIN(next, s->next_us);
+    }
+    return next;
 }
 
 bool probe_any(const struct probe *p)

@@ -3,6 +3,12 @@
  *
  *   hint (notification, tick, timer) -> claim -> journal in pages -> ready
  *
+ * Timers.  The tick tells when each spot has its next one, and a claim that came too early tells it
+ * too, so a worker waits for exact times. Where a timer has ended more do soon, as a rule: that
+ * spot is looked at again after a pause, and all of them after the same one, so that thousands of
+ * timers a second cost some hundred claims.  What begins at once needs no second look: whoever
+ * starts it while we are hungry tells us.
+ *
  * One claim, one journal read and one look-up of owned executions in flight at most.  The journal
  * is read by a statement after the claim's, so its snapshot holds all that an earlier owner
  * recorded. A claim whose answer was lost may have happened: the database is asked what is ours,
@@ -20,12 +26,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum {
-    POLL_US = 50 * 1000,
-    PATIENCE_US = 10 * 1000,
-    LOOK_AGAIN_US = 10 * 1000,
-    SHARDS_DEFAULT = 8
-};
+enum { POLL_US = 50 * 1000, PATIENCE_US = 10 * 1000, LOOK_AGAIN_US = 5 * 1000, SHARDS_DEFAULT = 8 };
 
 static void on_lanes(struct store_op *op, int rc, const struct err *err);
 static void on_claimed(struct store_op *op, int rc, const struct err *err);
@@ -241,10 +242,52 @@ int claim_take_in(struct engine *e, const struct store_claimed *row)
     return rc;
 }
 
+/* On a grid, so that spots whose timers end at about the same time are looked at together. */
+static void look_again(struct engine *e, int32_t lane, int16_t shard, int16_t prio)
+{
+    int64_t at_us = (engine_db_now(e) / LOOK_AGAIN_US + 2) * LOOK_AGAIN_US;
+
+    claim_expect(e, lane, shard, prio, at_us);
+}
+
+/* From the last to the first: the watermark of a spot ends at its earliest row. */
+static int take_rows(struct engine *e, const struct store_op *op)
+{
+    int taken = 0;
+
+    for (int i = op->rows - 1; i >= 0; i--) {
+        struct store_claimed row = store_claimed_at(op, i);
+
+        engine_db_clock(e, row.now_us);
+        if (row.exec_id == 0) {
+            claim_expect(e, row.lane, row.shard, row.prio, row.ready_us);
+            continue;
+        }
+        probe_took(&e->claim.probe, row.lane, row.shard, row.prio, row.ready_us);
+        if (row.ready_us != row.created_us) /* it has waited for something */
+            look_again(e, row.lane, row.shard, row.prio);
+        (void)claim_take_in(e, &row);
+        taken++;
+    }
+    return taken;
+}
+
+/* Tells starters that a notification is welcome; what came before they hear of it is looked for. */
+static void grow_hungry(struct engine *e)
+{
+    lease_hurry(e);
+    for (size_t i = 0; e->db_ahead_us != 0 && i < e->claim.spot_count; i++) {
+        const struct probe_spot *s = &e->claim.spots[i];
+
+        look_again(e, s->lane, s->shard, s->prio);
+    }
+}
+
 static void on_claimed(struct store_op *op, int rc, const struct err *err)
 {
     struct engine *e = CONTAINER_OF(op, struct engine, claim.op);
     struct claim *c = &e->claim;
+    int taken;
 
     if (rc == IFP_ECANCELED || c->claimed_as != e->lease.worker_id)
         return; /* what an earlier incarnation claimed is taken over from it */
@@ -257,21 +300,12 @@ static void on_claimed(struct store_op *op, int rc, const struct err *err)
         return;
     }
     crash_here(CRASH_CLAIM_DONE);
-    assert(op->rows <= c->limit && c->spot_count > 0);
-    /* From the last to the first: the watermark of a spot ends at its earliest row. */
-    for (int i = op->rows - 1; i >= 0; i--) {
-        struct store_claimed row = store_claimed_at(op, i);
-
-        engine_db_clock(e, row.now_us);
-        probe_took(&c->probe, row.lane, row.shard, row.prio, row.ready_us);
-        (void)claim_take_in(e, &row);
-    }
-    probe_done(&c->probe, c->spots, c->spot_count, op->rows >= c->limit);
-    if (op->rows > 0) /* where some are due, more are soon: timers often end in a row */
-        claim_expect(e, engine_db_now(e) + LOOK_AGAIN_US);
-    if (!c->hungry && op->rows < c->limit)
-        lease_hurry(e); /* tells starters that a notification is welcome */
-    c->hungry = op->rows < c->limit;
+    taken = take_rows(e, op);
+    assert(taken <= c->limit && c->spot_count > 0);
+    probe_done(&c->probe, c->spots, c->spot_count, taken >= c->limit);
+    if (!c->hungry && taken < c->limit)
+        grow_hungry(e);
+    c->hungry = taken < c->limit;
     engine_poke(e);
 }
 
@@ -430,13 +464,22 @@ void claim_mark(struct engine *e, int32_t lane)
     quotas_wake(e, lane);
 }
 
+/* Without memory for the timer the next tick tells what is due. */
+static void wake_at(struct engine *e, int64_t us)
+{
+    if (timer_start(&e->claim.wake, MAX(us - engine_db_now(e), 0)) == 0)
+        e->claim.wake_us = us;
+}
+
 static void on_wake(void *ctx)
 {
     struct engine *e = ctx;
+    int64_t next = probe_pass(&e->claim.probe, engine_db_now(e));
 
     assert(!timer_armed(&e->claim.wake));
     e->claim.wake_us = 0;
-    claim_mark(e, 0);
+    if (next != PROBE_NEVER)
+        wake_at(e, next);
     engine_poke(e);
 }
 
@@ -470,17 +513,16 @@ void claim_wake(struct engine *e, int32_t lane)
     engine_poke(e);
 }
 
-void claim_expect(struct engine *e, int64_t ready_us)
+void claim_expect(struct engine *e, int32_t lane, int16_t shard, int16_t prio, int64_t ready_us)
 {
     struct claim *c = &e->claim;
-    int64_t wait = ready_us - engine_db_now(e);
 
-    assert(ready_us >= 0);
-    assert(c->wake_us == 0 || timer_armed(&c->wake));
-    if (ready_us == 0 || (c->wake_us != 0 && c->wake_us <= ready_us && timer_armed(&c->wake)))
-        return;
-    if (timer_start(&c->wake, MAX(wait, 0)) == 0)
-        c->wake_us = ready_us;
+    assert(lane > 0 && ready_us > 0);
+    assert((c->wake_us != 0) == timer_armed(&c->wake));
+    quotas_expect_lane(e, lane, ready_us);
+    probe_expect(&c->probe, lane, shard, prio, ready_us);
+    if (c->wake_us == 0 || ready_us < c->wake_us)
+        wake_at(e, ready_us);
 }
 
 void claim_turn(struct engine *e)

@@ -40,8 +40,8 @@ struct claim { /* part of struct engine */
     size_t plain_count; /* of lane_ids, those that this file claims from */
     bool lanes_stale;   /* read them again when the answer is there */
     bool hungry;        /* the last claim found less than it asked for */
-    struct timer wake;  /* the next timer of a parked execution is due */
-    int64_t wake_us;    /* its time, database clock; 0: none */
+    struct timer wake;  /* something will be due at a spot */
+    int64_t wake_us;    /* when that timer ends, database clock; 0: it is not armed */
     struct timer poll;  /* without notifications */
     struct timer adopt;
     bool adopt_due, adopt_again;
@@ -67,8 +67,8 @@ int claim_asked(const struct engine *e);
 void claim_mark(struct engine *e, int32_t lane);
 /* A notification: work came for the lane (0: for any). */
 void claim_wake(struct engine *e, int32_t lane);
-/* An execution of ours will be ready then (database time). */
-void claim_expect(struct engine *e, int64_t ready_us);
+/* Something will be ready there then (database time). */
+void claim_expect(struct engine *e, int32_t lane, int16_t shard, int16_t prio, int64_t ready_us);
 /* After a lost connection: look for what is ours, now and again after a lease. */
 void claim_adopt_soon(struct engine *e);
 /* The run left this process. */

@@ -371,7 +371,7 @@ static void on_row(struct engine *e, const struct store_tick_row *row)
         e->lease.queues_seen = row->m;
         break;
     case STORE_TICK_NEXT:
-        claim_expect(e, row->at_us);
+        claim_expect(e, (int32_t)row->id, (int16_t)row->n, (int16_t)row->m, row->at_us);
         break;
     case STORE_TICK_DEAD:
         e->lease.to_release = true;

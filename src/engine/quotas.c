@@ -118,6 +118,14 @@ void quotas_expect(struct engine *e, int32_t queue, int64_t at_us)
         quota_expect(k, at_us);
 }
 
+void quotas_expect_lane(struct engine *e, int32_t lane, int64_t at_us)
+{
+    struct quota_queue *k = e->quotas.table.count > 0 ? queue_of(e, lane) : NULL;
+
+    if (k)
+        quota_expect(k, at_us);
+}
+
 void quotas_count(struct engine *e, int32_t lane, int change)
 {
     struct quota_queue *k = e->quotas.table.count > 0 ? queue_of(e, lane) : NULL;

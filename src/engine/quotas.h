@@ -40,6 +40,8 @@ void quotas_restart(struct engine *e);
 void quotas_wake(struct engine *e, int32_t lane);
 /* The due check: something is, or will be, there. */
 void quotas_expect(struct engine *e, int32_t queue, int64_t at_us);
+/* The same of the queue of a lane, if it is limited. */
+void quotas_expect_lane(struct engine *e, int32_t lane, int64_t at_us);
 /* An execution of this lane came into this process (1) or left it (-1). */
 void quotas_count(struct engine *e, int32_t lane, int change);
 /* Executions that a claim in flight may bring. */

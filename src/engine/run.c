@@ -462,6 +462,13 @@ void run_attempt_done(struct ifp_run *run, struct ifp_step_ctx *job)
 
 /* ---- what a commit leads to ----------------------------------------------------------------- */
 
+/* It leaves this process until then (0: not by a timer). */
+static void wakes_at(const struct ifp_run *run, int64_t us)
+{
+    if (us != 0)
+        claim_expect(run->engine, run->lane, run->shard, run->prio, us);
+}
+
 static void received(struct ifp_run *run, const struct flush_answer *answer)
 {
     const struct journal_call *call = &run->action.call;
@@ -469,7 +476,7 @@ static void received(struct ifp_run *run, const struct flush_answer *answer)
 
     assert(answer->got >= FLUSH_GOT_NOTHING && answer->got <= FLUSH_GOT_TIMEOUT);
     if (answer->got == FLUSH_GOT_NOTHING) {
-        claim_expect(run->engine, answer->wake_us);
+        wakes_at(run, answer->wake_us);
         run_drop(run);
         return;
     }
@@ -547,7 +554,7 @@ void run_committed(struct ifp_run *run, const struct flush_answer *answer)
         kept_beside(run, answer);
     } else if (run->parks || kind == ACT_END || kind == ACT_BACK) {
         if (run->parks)
-            claim_expect(run->engine, answer->wake_us);
+            wakes_at(run, answer->wake_us);
         run_drop(run);
     } else if (run->failure.set) {
         retry_later(run);

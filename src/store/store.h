@@ -113,7 +113,7 @@ void store_claim(struct store_op *op, int64_t worker, const struct store_probe *
 void store_owned(struct store_op *op, int64_t worker, store_done_fn *done);
 enum { STORE_FLAG_CANCEL = 1, STORE_FLAG_ALONE = 2, STORE_FLAG_LEFT_ALONE = 16 };
 struct store_claimed {
-    int64_t exec_id;
+    int64_t exec_id; /* 0: nothing was claimed, but at ready_us something will be due here */
     int32_t fence, lane;
     int16_t shard, prio, flags, crashes;
     bool has_journal;

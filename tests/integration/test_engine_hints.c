@@ -170,6 +170,21 @@ static void prepared_statements_may_be_off(void **state)
     }
 }
 
+/* The notification came when nothing was due: the claim is told when to come again. */
+static void timers_of_a_second_need_no_tick(void **state)
+{
+    struct enginetest *t = *state;
+    struct enginetest_worker *w = enginetest_worker(t, QUIET);
+    int64_t ids[4];
+
+    enginetest_until_quiet(t, w);
+    for (int i = 0; i < 4; i++)
+        ids[i] =
+            enginetest_start(t, "echo", "1", &(ifp_start_options){ .delay_ms = 900 - i * 200 });
+    for (int i = 0; i < 4; i++)
+        enginetest_completes(t, ids[i], "1");
+}
+
 static void junk_notifications_do_no_harm(void **state)
 {
     struct enginetest *t = *state;
@@ -377,6 +392,7 @@ int main(void)
         TEST(a_delayed_start_is_found_by_the_timer),
         TEST(without_notifications_the_queue_is_polled),
         TEST(prepared_statements_may_be_off),
+        TEST(timers_of_a_second_need_no_tick),
         TEST(junk_notifications_do_no_harm),
         TEST(urgent_executions_come_first),
         TEST(other_versions_are_left_to_others),

@@ -192,11 +192,11 @@ static void add_tick_row(struct pgres *r, int kind, int64_t id, int64_t n, int64
 /* Rows of kinds 4 and 6: what is due in each shard and priority, and what comes next. */
 static void sweep(struct pgres *r)
 {
-    int64_t now = db_now(), next = INT64_MAX;
-    int64_t due[DB_SHARDS];
+    int64_t now = db_now();
+    int64_t due[DB_SHARDS], next[DB_SHARDS];
 
     for (int s = 0; s < DB_SHARDS; s++)
-        due[s] = INT64_MAX;
+        due[s] = next[s] = INT64_MAX;
     for (int i = 0; i < db.exec_count; i++) {
         const struct db_exec *x = &db.execs[i];
 
@@ -205,13 +205,14 @@ static void sweep(struct pgres *r)
         if (x->ready_us <= now)
             due[x->id % DB_SHARDS] = MIN(due[x->id % DB_SHARDS], x->ready_us);
         else
-            next = MIN(next, x->ready_us);
+            next[x->id % DB_SHARDS] = MIN(next[x->id % DB_SHARDS], x->ready_us);
     }
-    for (int s = 0; s < DB_SHARDS; s++)
+    for (int s = 0; s < DB_SHARDS; s++) {
         if (due[s] != INT64_MAX)
             add_tick_row(r, 4, DB_LANE, s, 3, due[s]);
-    if (next != INT64_MAX)
-        add_tick_row(r, 6, 0, 0, 0, next);
+        if (next[s] != INT64_MAX)
+            add_tick_row(r, 6, DB_LANE, s, 3, next[s]);
+    }
 }
 
 static int64_t backend_there(const struct db_worker *w)

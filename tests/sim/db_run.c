@@ -55,6 +55,8 @@ enum { KEEP = 0, PARK = 1, END = 2, RECEIVE = 3, BACK = 4 };
 enum { KIND_SLEEP = 2, KIND_MESSAGE = 3, KIND_TX = 6, KIND_ATTEMPTS = 8, KIND_INTENT = 9 };
 enum { WRITTEN = 0, LOCKED = 1, NOT_OURS = 2, CONFLICT = 3 };
 enum { GOT_MESSAGE = 1, GOT_TIMEOUT = 2, TIMED_OUT = 2 };
+enum { CLAIM_DEADLINE = 9, CLAIM_INPUT = 12, CLAIM_COLUMNS = 14 };
+#define HINT_AHEAD_US INT64_C(1000000)
 #define FAR_US INT64_C(3155760000000000)
 #define STALE_US INT64_C(2000000)
 
@@ -93,14 +95,43 @@ static bool may_take(const struct db_exec *x, int shard, int prio, int64_t from_
            x->prio == prio && x->ready_us >= from_us && x->ready_us <= db_now();
 }
 
+/* A spot where something will be due within a second, and nothing is yet: when. */
+static void add_hint(struct pgres *r, int shard, int prio, int64_t from_us)
+{
+    int64_t next = db_now() + HINT_AHEAD_US + 1;
+
+    for (int k = 0; k < db.exec_count; k++) {
+        const struct db_exec *x = &db.execs[k];
+
+        if (x->live && !x->owner && x->id % DB_SHARDS == shard && x->prio == prio &&
+            x->ready_us >= from_us)
+            next = MIN(next, x->ready_us);
+    }
+    if (next <= db_now() || next > db_now() + HINT_AHEAD_US)
+        return;
+    wire_row(r);
+    for (int i = 0; i < CLAIM_COLUMNS; i++) {
+        const int64_t values[CLAIM_COLUMNS] = {
+            [2] = DB_LANE, [3] = shard, [4] = prio, [5] = next, [10] = db_now(), [13] = db_now()
+        };
+
+        if (i == CLAIM_DEADLINE || i == CLAIM_INPUT)
+            wire_add_null(r);
+        else
+            wire_add_int(r, values[i]);
+    }
+}
+
 const struct pgres *db_claim(const struct wire_call *c, struct err *e)
 {
     int64_t worker = wire_int(c, 0), limit = wire_int(c, 5);
     struct wire_array shard = wire_array(c, 2), prio = wire_array(c, 3), from = wire_array(c, 4);
     const struct db_worker *w = db_worker_find(worker);
-    struct pgres *r = wire_answer(14);
+    struct pgres *r = wire_answer(CLAIM_COLUMNS);
 
-    for (int i = 0; i < shard.count && limit > 0; i++)
+    for (int i = 0; i < shard.count && limit > 0; i++) {
+        add_hint(r, (int)wire_int_at(&shard, i, 0), (int)wire_int_at(&prio, i, 0),
+                 wire_time_at(&from, i, INT64_MIN));
         for (int k = 0; k < db.exec_count && limit > 0; k++) {
             struct db_exec *x = &db.execs[k];
 
@@ -118,12 +149,13 @@ const struct pgres *db_claim(const struct wire_call *c, struct err *e)
             add_claimed(r, x);
             world_note("claimed", x->id, worker, x->fence);
         }
+    }
     return r;
 }
 
 const struct pgres *db_owned(const struct wire_call *c)
 {
-    struct pgres *r = wire_answer(14);
+    struct pgres *r = wire_answer(CLAIM_COLUMNS);
 
     for (int i = 0; i < db.exec_count; i++)
         if (db.execs[i].live && db.execs[i].owner == wire_int(c, 0))

@@ -337,6 +337,61 @@ static void taking_marks_nothing(void **state)
     assert_false(probe_any(p));
 }
 
+/* ---- times ---------------------------------------------------------------------------------- */
+
+static void a_spot_is_marked_when_its_time_has_come(void **state)
+{
+    struct probe *p = *state;
+
+    lanes(p, 2, 0, 2);
+    empty_all(p);
+    assert_true(probe_pass(p, INT64_MAX - 1) == PROBE_NEVER);
+    assert_false(probe_any(p));
+    probe_expect(p, 11, 1, 2, 1000);
+    probe_expect(p, 22, 0, 3, 2000);
+    assert_int_equal(probe_pass(p, 999), 1000);
+    assert_false(probe_any(p));
+    assert_int_equal(probe_pass(p, 1000), 2000);
+    assert_true(only_spot(p, 11, 1, 2) == PROBE_FROM_START);
+    empty_all(p);
+    assert_true(probe_pass(p, 2000) == PROBE_NEVER);
+    assert_true(only_spot(p, 22, 0, 3) == PROBE_FROM_START);
+    empty_all(p);
+    assert_true(probe_pass(p, 3000) == PROBE_NEVER); /* once */
+    assert_false(probe_any(p));
+}
+
+static void the_earliest_time_of_a_spot_counts(void **state)
+{
+    struct probe *p = *state;
+
+    lanes(p, 2, 0, 1);
+    empty_all(p);
+    probe_expect(p, 11, 0, 1, 2000);
+    probe_expect(p, 11, 0, 1, 1000);
+    probe_expect(p, 11, 0, 1, 3000);
+    probe_expect(p, 33, 0, 1, 500); /* no such lane, shard, priority */
+    probe_expect(p, 11, 2, 1, 500);
+    probe_expect(p, 11, 0, 0, 500);
+    assert_int_equal(probe_pass(p, 0), 1000);
+    assert_int_equal(probe_set_lanes(p, (const int32_t[]){ 11, 22 }, 2), 0);
+    empty_all(p);
+    assert_int_equal(probe_pass(p, 0), 1000); /* a lane that stays keeps it */
+}
+
+static void a_time_that_comes_during_a_claim_outlives_it(void **state)
+{
+    struct probe *p = *state;
+    struct taken t;
+
+    lanes(p, 2, 0, 1);
+    t = next(p);
+    probe_expect(p, 11, 1, 4, 1000);
+    assert_true(probe_pass(p, 1000) == PROBE_NEVER);
+    probe_done(p, t.spots, t.n, false);
+    (void)only_spot(p, 11, 1, 4);
+}
+
 /* ---- other lanes ---------------------------------------------------------------------------- */
 
 static void lanes_that_stay_keep_what_is_known_of_them(void **state)
@@ -470,6 +525,9 @@ int main(void)
         TEST(a_mark_lowers_the_watermark_and_never_raises_it),
         TEST(a_watermark_belongs_to_one_spot),
         TEST(taking_marks_nothing),
+        TEST(a_spot_is_marked_when_its_time_has_come),
+        TEST(the_earliest_time_of_a_spot_counts),
+        TEST(a_time_that_comes_during_a_claim_outlives_it),
         TEST(lanes_that_stay_keep_what_is_known_of_them),
         TEST(a_claim_may_end_after_its_lanes_were_replaced),
         TEST(a_lane_that_left_and_came_back_is_new),
