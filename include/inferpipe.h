@@ -256,7 +256,8 @@ IFP_API int ifp_emit(ifp_run *run, const char *kind, const ifp_json *data) IFP_M
 /*
  * True when this execution takes the change `id` of the workflow: it came here for the first time
  * after the change, which is recorded.  False when it has passed this place before: it goes on as
- * it began.  The answer for an id holds for the whole execution.
+ * it began.  The answer for an id holds for the whole execution.  A program without this call
+ * leaves an execution that took the change to others for some minutes, then fails it.
  */
 IFP_API bool ifp_patched(ifp_run *run, const char *id);
 
@@ -563,15 +564,16 @@ enum ifp_verdict {
     IFP_CONTINUES = 0, /* the journal fits the code; the execution goes on, or ends as it should */
     IFP_DIVERGES,      /* the code leaves the journal: it would fail with NONDETERMINISTIC */
     IFP_FAILS,         /* a call cannot be made: bad arguments, or over a limit */
-    IFP_UNKNOWN        /* the program does not have that workflow or version */
+    IFP_UNKNOWN        /* it waits for another program: this one does not have its workflow, its
+                          version, or a patch that it took */
 };
 
 typedef struct ifp_plan_finding { /* valid during the call only */
     enum ifp_verdict verdict;     /* not IFP_CONTINUES */
     const char *workflow;
     const char *version;
-    const char *id;      /* of the execution; NULL with IFP_UNKNOWN, which comes once a version */
-    int64_t executions;  /* 1; with IFP_UNKNOWN: how many of that version live */
+    const char *id;      /* of the execution; NULL: none that lives of that version is known */
+    int64_t executions;  /* 1; with id NULL: how many those are */
     int calls;           /* that the workflow function made, the one it fails at included */
     const char *message; /* what the execution would fail with */
 } ifp_plan_finding;

@@ -21,13 +21,14 @@ enum action_kind {
     ACT_AWAIT,  /* children are to end first */
     ACT_COMMIT, /* much is to be committed: go on after that */
     ACT_END,
-    ACT_BACK, /* give it back to the queue */
-    ACT_AGAIN /* memory was out: the pass counts for nothing, another one follows */
+    ACT_BACK,  /* give it back to the queue */
+    ACT_LEAVE, /* to a newer program: the journal has a patch that this one lacks (patch.h) */
+    ACT_AGAIN  /* memory was out: the pass counts for nothing, another one follows */
 };
 
 struct action { /* texts: in the pass arena or static */
     enum action_kind kind;
-    struct journal_call call;       /* STEP, SLEEP, RECEIVE */
+    struct journal_call call;       /* STEP, SLEEP, RECEIVE, LEAVE */
     ifp_step_fn *fn;                /* STEP */
     ifp_step_tx_fn *tx_fn;          /* STEP, transactional */
     const ifp_json *input;          /* STEP */
@@ -41,7 +42,7 @@ struct action { /* texts: in the pass arena or static */
     int64_t intent_key;             /* RECEIVE */
     enum flush_status status;       /* END */
     struct slice output;            /* END */
-    const char *error_code, *error; /* END */
+    const char *error_code, *error; /* END, LEAVE */
 };
 
 /* A failed attempt that another one follows: recorded with the next commit. */

@@ -142,9 +142,10 @@ static void fill_action(struct ifp_run *run, struct flush_run *f)
     case ACT_BACK:
         f->move = FLUSH_BACK;
         break;
+    case ACT_LEAVE: /* it became a failed attempt */
     case ACT_AGAIN:
     case ACT_NONE:
-        assert(a->kind != ACT_NONE && a->kind != ACT_AGAIN);
+        assert(a->kind != ACT_NONE && a->kind != ACT_AGAIN && a->kind != ACT_LEAVE);
         break;
     }
 }

@@ -9,6 +9,7 @@
 #include "base/ids.h"
 #include "base/jsonscan.h"
 #include "engine/internal.h"
+#include "engine/patch.h"
 #include "engine/unwind.h"
 
 #include <assert.h>
@@ -176,7 +177,7 @@ int call_begin(struct ifp_run *run, struct journal_call *call, const struct jour
         return call_fatal(run, IFP_ENOMEM, "call %d: out of memory", run->seq + 1);
     call->seq = ++run->seq;
     rc = journal_answer(&run->journal, call, ret_row, &e);
-    return rc < 0 ? call_fatal(run, rc, "%s", e.text) : 0;
+    return rc < 0 ? patch_missed(run, call->seq, &e) : 0;
 }
 
 int call_answer(struct ifp_run *run, const struct journal_row *row, const ifp_json **ret)

@@ -5,12 +5,16 @@
  * behind this call, without that row, goes the old way, and the call takes no number.  The first
  * answer for an id holds for the whole pass: a loop does not change sides.
  */
+#include "engine/patch.h"
+
 #include "base/ids.h"
 #include "engine/call.h"
 #include "engine/internal.h"
 
 #include <assert.h>
 #include <string.h>
+
+enum { LEAVES_MAX = 12, DELAY_MS = 1000, DELAY_MAX_MS = 60 * 1000 };
 
 struct patch { /* in the pass arena */
     struct patch *next;
@@ -73,4 +77,44 @@ bool ifp_patched(ifp_run *run, const char *id)
     if (is_recorded(run, name) || !journal_passed(&run->journal, run->seq + 1))
         p->taken = take(run, name);
     return p->taken;
+}
+
+/* ---- a program without it ------------------------------------------------------------------- */
+
+int patch_missed(struct ifp_run *run, int32_t seq, const struct err *e)
+{
+    const struct journal_slot *slot = journal_find(&run->journal, seq);
+
+    assert(e->code == IFP_ENONDETERMINISTIC && seq >= 1);
+    if (slot && slot->row.kind == JOURNAL_PATCH)
+        run->missed = seq;
+    return call_fatal(run, e->code, "%s", e->text);
+}
+
+void patch_leave(struct ifp_run *run)
+{
+    const struct journal_slot *slot = journal_find(&run->journal, run->missed);
+    const struct action end = run->action;
+
+    if (!slot || run->stop || end.kind != ACT_END || slot->attempts >= LEAVES_MAX)
+        return;
+    assert(end.status == FLUSH_FAILED && slot->row.kind == JOURNAL_PATCH);
+    run->action = (struct action){
+        .kind = ACT_LEAVE,
+        .call = { .seq = slot->row.seq,
+                  .kind = JOURNAL_PATCH,
+                  .name = slot->row.name,
+                  .step_key = slot->row.step_key },
+        .error_code = end.error_code,
+        .error = end.error,
+    };
+}
+
+int patch_attempt(const struct ifp_run *run, int64_t *ret_delay_ms)
+{
+    const struct journal_slot *slot = journal_find(&run->journal, run->action.call.seq);
+
+    assert(run->action.kind == ACT_LEAVE && slot && slot->attempts < LEAVES_MAX);
+    *ret_delay_ms = MIN((int64_t)DELAY_MS << slot->attempts, DELAY_MAX_MS);
+    return slot->attempts + 1;
 }

@@ -144,6 +144,7 @@ static int on_lane(void *ctx, const struct live_lane *lane)
 
     if (grow(p) != 0 || find_line(p, lane, &line) != 0)
         return out_of_memory(p);
+    assert(lane->executions > 0 && p->line_count <= p->cap);
     line->live += lane->executions;
     w = find_workflow(p, line);
     if (!w) {
@@ -200,6 +201,7 @@ static int conclude(struct plan *p, struct rehearsal *x)
 
     if (rc != 0)
         return out_of_memory(p);
+    assert((end.verdict == IFP_CONTINUES) == (end.text[0] == '\0'));
     line->verdicts[end.verdict]++;
     if (end.verdict != IFP_CONTINUES)
         rc = tell(p, &(ifp_plan_finding){ .verdict = end.verdict,
@@ -257,6 +259,7 @@ static int read_on(struct plan *p, struct rehearsal *x)
 {
     int limit = (int)config_int(p->o.config, CONFIG_JOURNAL_PAGE), rc;
 
+    assert(limit >= 1 && x->run->load_rows == PAGE_ROWS);
     p->reading = x;
     do {
         x->run->load_rows = 0;
@@ -271,6 +274,7 @@ static int read_journals(struct plan *p)
     int64_t exec[PAGE_EXECUTIONS], after[PAGE_EXECUTIONS];
     int rc;
 
+    assert(p->count >= 1 && p->count <= PAGE_EXECUTIONS);
     for (size_t i = 0; i < p->count; i++) {
         exec[i] = p->page[i].run->exec_id;
         after[i] = p->page[i].run->load_after;
@@ -304,6 +308,7 @@ static int read_page(struct plan *p)
     int64_t left = p->left;
     int rc = live_begin(p->o.client, p->e);
 
+    assert(p->count == 0 && left > 0);
     if (rc != 0)
         return rc;
     rc = live_executions(p->o.client, &range, on_execution, p, p->e);

@@ -87,8 +87,8 @@ static void judge(const struct ifp_run *run, struct rehearsal_end *ret)
 
     assert(a->kind != ACT_NONE && !run->job);
     *ret = (struct rehearsal_end){ .verdict = IFP_CONTINUES, .calls = run->seq, .text = "" };
-    if (left_journal) {
-        ret->verdict = IFP_DIVERGES;
+    if (left_journal || a->kind == ACT_LEAVE) {
+        ret->verdict = left_journal ? IFP_DIVERGES : IFP_UNKNOWN;
         ret->text = a->error;
     } else if (run->fatal && !run->stop) {
         ret->verdict = IFP_FAILS;
@@ -100,12 +100,14 @@ int rehearse_end(struct rehearsal *x, struct rehearsal_end *ret)
 {
     struct ifp_run *run = x->run;
 
+    assert(run->workflow && run->fence > 0);
     if (x->refused) {
         *ret = (struct rehearsal_end){ .verdict = x->refused == IFP_ENONDETERMINISTIC ? IFP_DIVERGES
                                                                                       : IFP_FAILS,
                                        .text = x->why };
         return 0;
     }
+    assert(run->input && run->journal.pending == 0);
     sm_move(&run->sm, RUN_READY);
     replay_pass(run);
     if (run->action.kind == ACT_AGAIN || run->action.kind == ACT_BACK)

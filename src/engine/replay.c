@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "engine/call.h"
 #include "engine/internal.h"
+#include "engine/patch.h"
 #include "engine/unwind.h"
 
 #include <assert.h>
@@ -270,7 +271,7 @@ static void settle(struct ifp_run *run, int rc, const ifp_json *output)
         call_fatal(run, IFP_EINVALID, "the workflow returned %d, but no call was waiting", rc);
     else if (!run->journal.marker && !run->stopped &&
              journal_finish(&run->journal, run->seq, &e) != 0)
-        call_fatal(run, e.code, "%s", e.text);
+        patch_missed(run, run->seq + 1, &e);
     else if (rc < 0)
         end_failed(run, rc);
     else if (run->journal.marker && !run->stop)
@@ -290,11 +291,13 @@ static void finish(struct ifp_run *run, int rc, const ifp_json *output)
     if (!call_is_starved(run) && !(rc == IFP_ENOMEM && !run->pass.full && !run->keep.full)) {
         if (run->action.kind == ACT_NONE)
             settle(run, rc, output);
-        if (run->action.kind == ACT_END)
+        if (run->action.kind == ACT_END) {
             unwind_pass(run);
-        else if (rc != IFP_SUSPENDED)
+            patch_leave(run);
+        } else if (rc != IFP_SUSPENDED) {
             call_fatal(run, IFP_EINVALID,
                        "the workflow returned %d after a call gave IFP_SUSPENDED", rc);
+        }
     }
     /* What the run keeps stays broken once it was; a pass begins afresh. */
     if (call_is_starved(run) || run->action.kind == ACT_NONE)
@@ -316,11 +319,13 @@ void replay_pass(struct ifp_run *run)
     run->fatal = false;
     run->names = &names;
     run->patches = NULL;
+    run->missed = 0;
     unwind_prepare(run);
     call_set_error(run, 0, "", "");
     rc = run->workflow->fn(run, run->input, &output);
     finish(run, rc, output);
     run->names = NULL;
     assert(run->action.kind != ACT_NONE);
-    assert(run->seq >= 0 && run->action.call.seq <= run->seq);
+    assert(run->seq >= 0);
+    assert(run->action.call.seq <= run->seq || run->action.kind == ACT_LEAVE);
 }

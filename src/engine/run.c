@@ -15,6 +15,7 @@
 #include "engine/branch.h"
 #include "engine/internal.h"
 #include "engine/outcome.h"
+#include "engine/patch.h"
 #include "engine/replay.h"
 
 #include <assert.h>
@@ -302,6 +303,33 @@ static bool has_news(const struct ifp_run *run)
     return run->journal.pending > 0 || notes_any(&run->notes);
 }
 
+/* Another program is to go on with it: until then this was a failed attempt. */
+static void leave(struct ifp_run *run)
+{
+    const struct journal_call *call = &run->action.call;
+    const char *code = run->action.error_code, *text = run->action.error;
+    int64_t delay_ms = 0;
+    int attempt = patch_attempt(run, &delay_ms);
+
+    assert(code && text && !run->failure.set && delay_ms > 0);
+    LOG_WARN("it took a patch that this program does not have", LOG_STR("execution", run->id),
+             LOG_STR("patch", call->name), LOG_INT("attempt", attempt));
+    branch_drop(run);
+    if (!outcome_clean(run, &code, &text)) {
+        run_give_back(run);
+        return;
+    }
+    run->failure = (struct failed_attempt){ .set = true,
+                                            .step_key = call->step_key,
+                                            .delay_ms = delay_ms,
+                                            .seq = call->seq,
+                                            .attempt = attempt,
+                                            .code = code,
+                                            .text = text };
+    run->action.kind = ACT_STEP; /* of which this was an attempt */
+    commit(run);
+}
+
 void run_act(struct ifp_run *run)
 {
     int64_t left;
@@ -331,6 +359,9 @@ void run_act(struct ifp_run *run)
         branch_drop(run);
         commit(run);
         break;
+    case ACT_LEAVE:
+        leave(run);
+        break;
     case ACT_AGAIN:
         LOG_WARN("no memory for a pass, trying again", LOG_STR("execution", run->id));
         if (engine_draining(run->engine))
@@ -348,7 +379,8 @@ static void act(struct ifp_run *run)
 {
     enum action_kind kind = run->action.kind;
 
-    if (branch_any(run) && kind != ACT_END && kind != ACT_BACK && kind != ACT_AGAIN)
+    if (branch_any(run) && kind != ACT_END && kind != ACT_BACK && kind != ACT_AGAIN &&
+        kind != ACT_LEAVE)
         branch_act(run);
     else
         run_act(run);

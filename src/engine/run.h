@@ -85,6 +85,7 @@ struct ifp_run {
     uint64_t randoms;
     struct names *names;
     struct patch *patches;              /* in pass: the answers of ifp_patched */
+    int32_t missed;                     /* the recorded patch that it did not ask for; 0: none */
     struct compensation *compensations; /* in pass, the newest first: unwind.c */
     int stop;                /* what a call that would wait gives instead; 0: it may wait */
     int32_t begun;           /* the highest call that had begun something */

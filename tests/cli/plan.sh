@@ -87,8 +87,19 @@ check "without the new step" test "$(sql "select count(*) from inferpipe._inferp
 "$r2" execution start order >"$work/new"
 check "a new one waits, too" await 15 waiting 5
 check "with the new step" test "$(sql "select string_agg(kind::text, ' ' order by seq) from inferpipe._inferpipe_steps where kind in (1, 13) and exec_id = inferpipe.id_parse('$(cat "$work/new")')")" = "1 13 1 1"
-expect "the way back is closed for it" 1 "^$(cat "$work/new") +order +1 +diverges +2 +call 2: expected patch \"check\"" "$r1" plan
-check "and for it alone" grep -qE '^order +1 +5 +4 +1 +0 +0$' "$work/out"
+new=$(cat "$work/new")
+expect "release 1 cannot go on with it" 1 "^$new +order +1 +unknown +2 +call 2: expected patch \"check\"" "$r1" plan
+check "and with it alone" grep -qE '^order +1 +5 +4 +0 +0 +1$' "$work/out"
+expect "which may be allowed, too" 0 '"unknown":1' "$r1" plan --allow-unknown --json
+
+# While a deploy is under way release 1 may get it: it leaves it to release 2.
+no_workers
+worker "$r1"
+"$r1" execution send "$new" go 1
+check "release 1 leaves it alone" await 15 sql "select 1 / count(*) from inferpipe._inferpipe_attempts where exec_id = inferpipe.id_parse('$new') and error_code = 'NONDETERMINISTIC'"
+worker "$r2"
+kill -TERM "${workers[0]}"
+expect "release 2 goes on with it" 0 '^completed' "$r2" execution watch "$new"
 
 # Release 3 does what its plan said, in the same words.
 no_workers

@@ -38,6 +38,30 @@ static int new_way(ifp_run *run, const ifp_json *input, const ifp_json **ret)
     return ifp_json_build(run, ret, "s", "new");
 }
 
+/* A patch that the newer release brings. */
+static int unpatched(ifp_run *run, const ifp_json *input, const ifp_json **ret)
+{
+    (void)input;
+    IFP_TRY(ifp_receive(run, "go", NULL, ret));
+    return ifp_json_build(run, ret, "s", "old");
+}
+
+static int patched(ifp_run *run, const ifp_json *input, const ifp_json **ret)
+{
+    bool taken = ifp_patched(run, "faster");
+
+    (void)input;
+    IFP_TRY(ifp_receive(run, "go", NULL, ret));
+    return ifp_json_build(run, ret, "s", taken ? "new" : "old");
+}
+
+static const struct engine_workflow without_patch[] = {
+    { .name = "patchy", .version = "1", .queue = "default", .fn = unpatched },
+};
+static const struct engine_workflow with_patch[] = {
+    { .name = "patchy", .version = "1", .queue = "default", .fn = patched },
+};
+
 /* Release 1 knows version 1 alone, release 2 has dropped it, release 1.5 runs both. */
 static const struct engine_workflow release_1[] = {
     { .name = "order", .version = "1", .queue = "default", .fn = old_way },
@@ -129,11 +153,93 @@ static void a_release_takes_over_only_what_it_knows(void **state)
     enginetest_until_sql(t, "select count(*) = 0 from inferpipe.stranded()");
 }
 
+/* One that took the patch, waits for its message, and is in no worker's hands. */
+static int64_t take_patch(struct enginetest *t)
+{
+    struct enginetest_worker *w;
+    int64_t id;
+
+    enginetest_define(t, with_patch, ARRAY_LEN(with_patch));
+    w = enginetest_worker(t, NULL);
+    id = enginetest_start(t, "patchy", NULL, NULL);
+    enginetest_until_sql(t, "select state = 3 and owner = 0 from inferpipe._inferpipe_runs");
+    enginetest_leave(t, w);
+    enginetest_sql("13", "select kind from inferpipe._inferpipe_steps where kind <> 9");
+    return id;
+}
+
+static void until_attempts(struct enginetest *t, int count)
+{
+    enginetest_until_sql(t, "select count(*) >= %d from inferpipe._inferpipe_attempts", count);
+    enginetest_until_sql(t, "select count(*) = 0 from inferpipe._inferpipe_runs"
+                            " where owner <> 0 or state <> 4");
+}
+
+/* In the midst of a deploy: the older program gets hold of it first. */
+static void what_took_a_patch_is_left_to_a_newer_program(void **state)
+{
+    struct enginetest *t = *state;
+    int64_t id = take_patch(t);
+    struct enginetest_worker *old;
+
+    enginetest_define(t, without_patch, ARRAY_LEN(without_patch));
+    old = enginetest_worker(t, NULL);
+    enginetest_send(t, id, "go", "1");
+    until_attempts(t, 1);
+    enginetest_sql("NONDETERMINISTIC call 1: expected patch \"faster\" (recorded as call 1), found"
+                   " receive \"go\"",
+                   "select error_code || ' ' || error from inferpipe._inferpipe_attempts"
+                   " where attempt = 1");
+    enginetest_define(t, with_patch, ARRAY_LEN(with_patch));
+    enginetest_worker(t, NULL);
+    enginetest_leave(t, old);
+    enginetest_completes(t, id, "\"new\"");
+}
+
+static void it_fails_when_none_comes(void **state)
+{
+    struct enginetest *t = *state;
+    int64_t id = take_patch(t);
+
+    enginetest_define(t, without_patch, ARRAY_LEN(without_patch));
+    enginetest_worker(t, NULL);
+    enginetest_send(t, id, "go", "1");
+    for (int attempt = 1; attempt <= 12; attempt++) {
+        until_attempts(t, attempt);
+        enginetest_sql("t", "select ready_at - inferpipe.clock() between '-20s' and '60s'"
+                            " from inferpipe._inferpipe_runs");
+        enginetest_db_clock("61 seconds");
+    }
+    enginetest_fails(t, id, "NONDETERMINISTIC", "expected patch \"faster\"");
+    enginetest_define(t, with_patch, ARRAY_LEN(with_patch));
+    enginetest_worker(t, NULL);
+    enginetest_leave(t, &t->workers[1]);
+    enginetest_retry(t, id);
+    enginetest_completes(t, id, "\"new\"");
+}
+
+static void a_cancel_does_not_wait_for_it(void **state)
+{
+    struct enginetest *t = *state;
+    int64_t id = take_patch(t);
+
+    enginetest_define(t, without_patch, ARRAY_LEN(without_patch));
+    enginetest_worker(t, NULL);
+    enginetest_send(t, id, "go", "1");
+    until_attempts(t, 1);
+    (void)enginetest_cancel(t, id, false);
+    enginetest_wait(t, id, IFP_STATUS_CANCELED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_release_claims_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(a_release_takes_over_only_what_it_knows, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_took_a_patch_is_left_to_a_newer_program, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(it_fails_when_none_comes, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_cancel_does_not_wait_for_it, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
