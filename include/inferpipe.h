@@ -558,6 +558,50 @@ typedef struct ifp_fork_options {
 IFP_API int ifp_client_fork(ifp_client *client, const char *id, const ifp_fork_options *options,
                             char ret_id[IFP_ID_SIZE]) IFP_MUSTCHECK;
 
+/* Which executions; what is NULL or 0 lets all through. */
+typedef struct ifp_filter {
+    const char *status; /* needed: queued, running, completed, failed or canceled */
+    const char *workflow, *version, *queue;
+    const char *error_code; /* of failed ones */
+    int64_t since_ms;       /* ended, or created while it lives, since then (since 1970); */
+    int64_t until_ms;       /* and before; negative: so long before now */
+    const char *after;      /* ids above this one: where a call before stopped */
+    int64_t limit;          /* at most so many, up to 1000000; default 1000 */
+} ifp_filter;
+
+typedef struct ifp_outcome { /* valid during the call only */
+    const char *id;
+    int error;          /* 0: done; else why it was refused: IFP_E* */
+    const char *detail; /* of a refusal; of a cancel "canceled" or "requested"; else NULL */
+    const char *fork;   /* the id of the new execution; NULL: none */
+} ifp_outcome;
+typedef int ifp_outcome_fn(void *ctx, const ifp_outcome *outcome);
+
+typedef struct ifp_many {
+    int64_t done, refused;  /* by ifp_client_find: how many there are, and 0 */
+    char last[IFP_ID_SIZE]; /* the last one reported; empty: none */
+    bool more;              /* the limit was reached before the end */
+} ifp_many;
+
+/*
+ * Retries, cancels or forks all executions that match, the oldest first, up to 100 in a
+ * transaction; ifp_client_find only tells which.  `fn` (or NULL) hears of each when its
+ * transaction has committed; what it returns other than 0 ends the call and is returned, the
+ * rest of that hundred is done, too.  What cannot be done is refused with its reason and the
+ * others go on.  `ret` (or NULL) is filled in on failure as well: a call with `after` set to
+ * `last` goes on from there.  Fork options have neither input nor results; with a key the same
+ * call may be repeated.
+ */
+IFP_API int ifp_client_retry_many(ifp_client *client, const ifp_filter *filter, ifp_outcome_fn *fn,
+                                  void *ctx, ifp_many *ret) IFP_MUSTCHECK;
+IFP_API int ifp_client_cancel_many(ifp_client *client, const ifp_filter *filter, bool force,
+                                   ifp_outcome_fn *fn, void *ctx, ifp_many *ret) IFP_MUSTCHECK;
+IFP_API int ifp_client_fork_many(ifp_client *client, const ifp_filter *filter,
+                                 const ifp_fork_options *options, ifp_outcome_fn *fn, void *ctx,
+                                 ifp_many *ret) IFP_MUSTCHECK;
+IFP_API int ifp_client_find(ifp_client *client, const ifp_filter *filter, ifp_outcome_fn *fn,
+                            void *ctx, ifp_many *ret) IFP_MUSTCHECK;
+
 /* ---- Before a deploy: what will this program do with the executions that live? -------------- */
 
 enum ifp_verdict {

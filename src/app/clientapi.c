@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "engine/plan.h"
 #include "store/client.h"
+#include "store/repair.h"
 
 #include <string.h>
 
@@ -302,4 +303,106 @@ int ifp_plan(ifp_client *client, const ifp_app *app, const ifp_plan_options *opt
                        ret_totals, &client->e);
     config_release(&config);
     return rc;
+}
+
+/* ---- many at once --------------------------------------------------------------------------- */
+
+enum { MANY_DEFAULT = 1000, MANY_MAX = 1000000 };
+
+struct reporting {
+    ifp_outcome_fn *fn; /* may be NULL */
+    void *ctx;
+};
+
+static int report_outcome(void *ctx, const struct repair_outcome *o)
+{
+    const struct reporting *r = ctx;
+    char id[IFP_ID_SIZE], fork[IFP_ID_SIZE];
+
+    if (!r->fn)
+        return 0;
+    ids_execution_format(o->id, id);
+    ids_execution_format(o->fork, fork);
+    return r->fn(r->ctx, &(ifp_outcome){ .id = id,
+                                         .error = o->code,
+                                         .detail = o->detail,
+                                         .fork = o->fork ? fork : NULL });
+}
+
+static int take_filter(const ifp_filter *f, struct repair_filter *ret, struct err *e)
+{
+    *ret = (struct repair_filter){ .status = f->status,
+                                   .workflow = f->workflow,
+                                   .version = f->version,
+                                   .queue = f->queue,
+                                   .error_code = f->error_code,
+                                   .since_ms = f->since_ms,
+                                   .until_ms = f->until_ms };
+    if (!f->status)
+        return err_set(e, IFP_EINVALID, "status: is needed");
+    if (f->limit < 0 || f->limit > MANY_MAX)
+        return err_set(e, IFP_EINVALID, "limit: must be 1 to %d, or 0 for %d", MANY_MAX,
+                       MANY_DEFAULT);
+    if (f->after && *f->after && ids_execution_parse(f->after, &ret->after) != 0)
+        return err_set(e, IFP_EINVALID, "after: \"%.40s\" is not an execution id", f->after);
+    return 0;
+}
+
+/* `what` NULL: only finds them. */
+static int do_many(ifp_client *client, const ifp_filter *f, const struct repair *what,
+                   struct reporting report, ifp_many *ret)
+{
+    struct repair_total total = { 0 };
+    struct repair_filter filter;
+    int rc = begin(client);
+
+    if (rc == 0)
+        rc = take_filter(f, &filter, &client->e);
+    if (rc == 0)
+        rc = repair_many(&client->client, what, &filter, f->limit ? f->limit : MANY_DEFAULT,
+                         report_outcome, &report, &total, &client->e);
+    if (ret) {
+        *ret = (ifp_many){ .done = total.done, .refused = total.refused, .more = total.more };
+        if (total.last)
+            ids_execution_format(total.last, ret->last);
+    }
+    return rc;
+}
+
+int ifp_client_retry_many(ifp_client *client, const ifp_filter *filter, ifp_outcome_fn *fn,
+                          void *ctx, ifp_many *ret)
+{
+    return do_many(client, filter, &(struct repair){ .kind = REPAIR_RETRY },
+                   (struct reporting){ fn, ctx }, ret);
+}
+
+int ifp_client_cancel_many(ifp_client *client, const ifp_filter *filter, bool force,
+                           ifp_outcome_fn *fn, void *ctx, ifp_many *ret)
+{
+    return do_many(client, filter, &(struct repair){ .kind = REPAIR_CANCEL, .force = force },
+                   (struct reporting){ fn, ctx }, ret);
+}
+
+int ifp_client_fork_many(ifp_client *client, const ifp_filter *filter,
+                         const ifp_fork_options *options, ifp_outcome_fn *fn, void *ctx,
+                         ifp_many *ret)
+{
+    static const ifp_fork_options defaults = { 0 };
+    const ifp_fork_options *o = options ? options : &defaults;
+    struct repair what = {
+        .kind = REPAIR_FORK, .from = o->from, .version = o->version, .key = o->key
+    };
+
+    if (o->input || o->set || o->set_count > 0) {
+        if (ret)
+            *ret = (ifp_many){ 0 };
+        return err_set(&client->e, IFP_EINVALID, "input and set: are for a single fork");
+    }
+    return do_many(client, filter, &what, (struct reporting){ fn, ctx }, ret);
+}
+
+int ifp_client_find(ifp_client *client, const ifp_filter *filter, ifp_outcome_fn *fn, void *ctx,
+                    ifp_many *ret)
+{
+    return do_many(client, filter, NULL, (struct reporting){ fn, ctx }, ret);
 }

@@ -21,8 +21,8 @@ enum { LIMIT_DEFAULT = 1000, LIMIT_MAX = 1000000, REFUSED_EXIT = 4 };
 
 struct report {
     const struct cli *c; /* borrowed */
-    enum repair_kind kind;
-    int64_t done, refused;
+    bool dry;
+    int lines;
     struct err *e; /* borrowed: where a failure to print goes */
 };
 
@@ -58,7 +58,6 @@ static int take_filter(const struct cli *c, enum repair_kind kind, struct repair
         .version = cli_value(c, kind == REPAIR_FORK ? "of-version" : "version"),
         .queue = cli_value(c, "queue"),
         .error_code = cli_value(c, "error"),
-        .limit = REPAIR_BATCH_MAX,
     };
     int rc = parse_time(c, "since", &f.since_ms, e);
 
@@ -112,7 +111,8 @@ static int print_json(const struct report *r, const char *id, const struct repai
     char fork[IFP_ID_SIZE];
 
     jsondoc_add_str(doc, "id", id);
-    jsondoc_add_str(doc, "outcome", o->code ? "refused" : "done");
+    if (!r->dry)
+        jsondoc_add_str(doc, "outcome", o->code ? "refused" : "done");
     if (o->code)
         jsondoc_add_str(doc, "code", ifp_error_name(o->code));
     if (o->detail)
@@ -129,113 +129,61 @@ static int report_one(void *ctx, const struct repair_outcome *o)
     struct report *r = ctx;
     char id[IFP_ID_SIZE], fork[IFP_ID_SIZE];
 
-    r->done += o->code == 0;
-    r->refused += o->code != 0;
     ids_execution_format(o->id, id);
+    ids_execution_format(o->fork, fork);
+    if (++r->lines % REPAIR_BATCH_MAX == 0)
+        fflush(stdout);
     if (r->c->json)
         return print_json(r, id, o);
     if (o->code)
         printf("%s refused: %s\n", id, o->detail ? o->detail : ifp_error_text(o->code));
-    else if (o->fork) {
-        ids_execution_format(o->fork, fork);
+    else if (o->fork)
         printf("%s forked %s\n", id, fork);
-    } else
+    else if (r->dry)
+        puts(id);
+    else
         printf("%s %s\n", id, o->detail ? o->detail : "queued");
     return 0;
 }
 
-static int report_found(const struct report *r, int64_t number)
-{
-    struct jsondoc *doc;
-    char id[IFP_ID_SIZE];
-
-    ids_execution_format(number, id);
-    if (!r->c->json) {
-        puts(id);
-        return 0;
-    }
-    doc = jsondoc_object();
-    jsondoc_add_str(doc, "id", id);
-    return cmd_print_line(doc, r->e);
-}
-
-/* The last line; `more`: the limit was reached. */
-static int report_end(const struct report *r, bool dry, bool more, int64_t last, struct err *e)
+static int report_end(const struct report *r, const struct repair_total *n, struct err *e)
 {
     char cursor[IFP_ID_SIZE];
     struct jsondoc *doc;
 
-    ids_execution_format(last, cursor);
+    ids_execution_format(n->last, cursor);
     if (!r->c->json) {
-        if (dry)
-            fprintf(stderr, "found %lld\n", (long long)r->done);
+        if (r->dry)
+            fprintf(stderr, "found %lld\n", (long long)n->done);
         else
-            fprintf(stderr, "done %lld, refused %lld\n", (long long)r->done, (long long)r->refused);
-        if (more)
+            fprintf(stderr, "done %lld, refused %lld\n", (long long)n->done, (long long)n->refused);
+        if (n->more)
             fprintf(stderr, "more: --cursor %s\n", cursor);
         return 0;
     }
     doc = jsondoc_object();
-    jsondoc_add_int(doc, dry ? "found" : "done", r->done);
-    if (!dry)
-        jsondoc_add_int(doc, "refused", r->refused);
-    jsondoc_add_str(doc, "cursor", more ? cursor : NULL);
+    jsondoc_add_int(doc, r->dry ? "found" : "done", n->done);
+    if (!r->dry)
+        jsondoc_add_int(doc, "refused", n->refused);
+    jsondoc_add_str(doc, "cursor", n->more ? cursor : NULL);
     return cmd_print_line(doc, e);
 }
 
 /* ---- the work ------------------------------------------------------------------------------- */
 
-static int one_batch(struct client *client, const struct repair *what, const int64_t *ids,
-                     int count, bool dry, struct report *r, struct err *e)
+static int stopped_behind(const struct repair_total *n, int rc, struct err *e)
 {
-    int rc = 0;
+    char cursor[IFP_ID_SIZE];
 
-    if (!dry)
-        return repair_run(client, what, ids, count, report_one, r, e);
-    for (int i = 0; i < count && rc == 0; i++)
-        rc = report_found(r, ids[i]);
-    r->done += count;
-    return rc;
-}
-
-static int all_batches(struct client *client, const struct repair *what, struct repair_filter *f,
-                       int64_t limit, bool dry, struct report *r, struct err *e)
-{
-    int64_t ids[REPAIR_BATCH_MAX], left = limit;
-    int rc = 0, count = 0;
-    bool more = true;
-
-    while (rc == 0 && more && left > 0) {
-        f->limit = (int)MIN(left, REPAIR_BATCH_MAX);
-        rc = repair_find(client, f, ids, &count, e);
-        if (rc != 0 || count == 0) {
-            more = false;
-            break;
-        }
-        rc = one_batch(client, what, ids, count, dry, r, e);
-        if (rc != 0)
-            break;
-        fflush(stdout);
-        more = count == f->limit;
-        f->after = ids[count - 1];
-        left -= count;
-    }
-    if (rc == 0)
-        return report_end(r, dry, more, f->after, e);
-    if (f->after) {
-        char cursor[IFP_ID_SIZE];
-
-        ids_execution_format(f->after, cursor);
-        err_wrap(e, "stopped behind %s (go on with --cursor)", cursor);
-    }
-    return rc;
+    ids_execution_format(n->last, cursor);
+    return n->last ? err_wrap(e, "stopped behind %s (go on with --cursor)", cursor) : rc;
 }
 
 int cmd_repair_run(const struct cli *c, enum repair_kind kind, struct err *e)
 {
-    struct report report = { .c = c, .kind = kind, .e = e };
-    bool dry = cli_value(c, "dry-run") != NULL;
+    struct report report = { .c = c, .dry = cli_value(c, "dry-run") != NULL, .e = e };
     struct repair_filter filter;
+    struct repair_total total;
     struct repair what;
     struct client client;
     int64_t limit = 0;
@@ -249,7 +197,9 @@ int cmd_repair_run(const struct cli *c, enum repair_kind kind, struct err *e)
         rc = cmd_client_ready(c, &client, e);
     if (rc != 0)
         return rc;
-    rc = all_batches(&client, &what, &filter, limit, dry, &report, e);
+    rc = repair_many(&client, report.dry ? NULL : &what, &filter, limit, report_one, &report,
+                     &total, e);
+    rc = rc == 0 ? report_end(&report, &total, e) : stopped_behind(&total, rc, e);
     client_release(&client);
-    return rc == 0 && report.refused > 0 ? REFUSED_EXIT : rc;
+    return rc == 0 && total.refused > 0 ? REFUSED_EXIT : rc;
 }

@@ -1,5 +1,5 @@
 /*
- * store/repair.c - two statements: one finds a batch, one acts on it.
+ * store/repair.c - two statements: one finds a batch, one acts on it; and the loop over both.
  *
  * A lost answer is not repeated but for finding: to retry or cancel once more would refuse what was
  * done, and a fork without a key would be a second one.  Whoever goes on after it finds again.
@@ -128,5 +128,62 @@ int repair_run(struct client *c, const struct repair *r, const int64_t *ids, int
         err = each(ctx, &o);
     }
     pgsync_free_result(res);
+    return err;
+}
+
+/* ---- all of them ---------------------------------------------------------------------------- */
+
+struct counting {
+    struct repair_total *total; /* borrowed */
+    repair_outcome_fn *each;
+    void *ctx;
+};
+
+static int count_one(void *ctx, const struct repair_outcome *o)
+{
+    struct counting *c = ctx;
+
+    assert(o->id > c->total->last);
+    c->total->last = o->id;
+    c->total->done += o->code == 0;
+    c->total->refused += o->code != 0;
+    return c->each(c->ctx, o);
+}
+
+static int one_batch(struct client *c, const struct repair *what, const int64_t *ids, int count,
+                     struct counting *to, struct err *e)
+{
+    int err = 0;
+
+    assert(count <= REPAIR_BATCH_MAX);
+    if (what && count > 0)
+        return repair_run(c, what, ids, count, count_one, to, e);
+    for (int i = 0; i < count && !err; i++)
+        err = count_one(to, &(struct repair_outcome){ .id = ids[i] });
+    return err;
+}
+
+int repair_many(struct client *c, const struct repair *what, const struct repair_filter *filter,
+                int64_t limit, repair_outcome_fn *each, void *ctx, struct repair_total *ret,
+                struct err *e)
+{
+    struct counting to = { ret, each, ctx };
+    struct repair_filter f = *filter;
+    int64_t ids[REPAIR_BATCH_MAX];
+    int err = 0, count;
+
+    assert(limit >= 1 && each);
+    *ret = (struct repair_total){ .last = f.after, .more = true };
+    while (!err && ret->more && limit > 0) {
+        f.limit = (int)MIN(limit, REPAIR_BATCH_MAX);
+        f.after = ret->last;
+        err = repair_find(c, &f, ids, &count, e);
+        if (!err)
+            err = one_batch(c, what, ids, count, &to, e);
+        if (err)
+            break;
+        ret->more = count == f.limit;
+        limit -= count;
+    }
     return err;
 }

@@ -37,4 +37,17 @@ typedef int repair_outcome_fn(void *ctx, const struct repair_outcome *o);
 int repair_run(struct client *c, const struct repair *r, const int64_t *ids, int count,
                repair_outcome_fn *each, void *ctx, struct err *e) MUSTCHECK;
 
+/* Batch by batch over all that match, the lowest id first, so each is met at most once. */
+struct repair_total {
+    int64_t done, refused; /* found, when nothing is to be done */
+    int64_t last;          /* id of the last one reported: an `after` to go on with */
+    bool more;             /* the limit was reached before the end */
+};
+/* At most `limit` of them; the filter's own is not looked at.  `what` NULL: only finds them.  A
+ * negative answer of `each` ends it; the rest of that batch is done, too.  *ret counts up to a
+ * failure, too. */
+int repair_many(struct client *c, const struct repair *what, const struct repair_filter *filter,
+                int64_t limit, repair_outcome_fn *each, void *ctx, struct repair_total *ret,
+                struct err *e) MUSTCHECK;
+
 #endif

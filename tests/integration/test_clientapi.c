@@ -179,6 +179,80 @@ static void bad_input_is_named(void **state)
     assert_int_equal(testdb_int8("select count(*) from inferpipe._inferpipe_executions"), 0);
 }
 
+struct heard {
+    int count, refused, stop_at;
+    char last[IFP_ID_SIZE], fork[IFP_ID_SIZE];
+};
+
+static int hear(void *ctx, const ifp_outcome *o)
+{
+    struct heard *h = ctx;
+
+    assert_true(strcmp(o->id, h->last) > 0); /* the oldest first, each once */
+    (void)snprintf(h->last, sizeof(h->last), "%s", o->id);
+    (void)snprintf(h->fork, sizeof(h->fork), "%s", o->fork ? o->fork : "");
+    h->refused += o->error != 0;
+    return ++h->count == h->stop_at ? 77 : 0;
+}
+
+static void many_are_canceled_retried_and_forked(void **state)
+{
+    struct test *t = *state;
+    ifp_filter queued = { .status = "queued", .workflow = "echo" };
+    ifp_filter canceled = { .status = "canceled" };
+    struct heard h = { 0 };
+    char id[IFP_ID_SIZE];
+    ifp_many n;
+
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(ifp_client_start(t->client, "echo", "1", NULL, id), 0);
+    assert_int_equal(ifp_client_find(t->client, &queued, hear, &h, &n), 0);
+    assert_true(n.done == 5 && !n.more && h.count == 5);
+    assert_string_equal(n.last, id);
+    queued.limit = 2;
+    assert_int_equal(ifp_client_cancel_many(t->client, &queued, false, NULL, NULL, &n), 0);
+    assert_true(n.done == 2 && n.refused == 0 && n.more);
+    assert_int_equal(ifp_client_retry_many(t->client, &canceled, NULL, NULL, NULL), 0);
+    queued.limit = 0;
+    h = (struct heard){ 0 };
+    assert_int_equal(ifp_client_retry_many(t->client, &queued, hear, &h, &n), 0);
+    assert_true(n.done == 0 && n.refused == 5 && h.refused == 5); /* they are all queued */
+    h = (struct heard){ .stop_at = 3 };
+    assert_int_equal(ifp_client_fork_many(t->client, &queued, NULL, hear, &h, &n), 77);
+    assert_true(n.done == 3 && h.count == 3);
+    assert_string_equal(n.last, h.last);
+    assert_memory_equal(h.fork, "exe_", 4);
+    queued.after = id; /* all that are left are the forks */
+    assert_int_equal(ifp_client_find(t->client, &queued, NULL, NULL, &n), 0);
+    assert_int_equal(n.done, 5);
+}
+
+static void bad_filters_are_named(void **state)
+{
+    struct test *t = *state;
+    ifp_fork_options input = { .input = "1" };
+    ifp_filter ok = { .status = "failed" };
+    ifp_many n;
+
+    refused(t, ifp_client_find(t->client, &(ifp_filter){ 0 }, NULL, NULL, &n), IFP_EINVALID,
+            "status: ");
+    refused(t, ifp_client_find(t->client, &(ifp_filter){ .status = "sad" }, NULL, NULL, &n),
+            IFP_EINVALID, "status");
+    refused(t,
+            ifp_client_find(t->client, &(ifp_filter){ .status = "failed", .limit = 1000001 }, NULL,
+                            NULL, &n),
+            IFP_EINVALID, "limit: ");
+    refused(t,
+            ifp_client_find(t->client, &(ifp_filter){ .status = "failed", .after = "x" }, NULL,
+                            NULL, &n),
+            IFP_EINVALID, "after: ");
+    refused(t, ifp_client_fork_many(t->client, &ok, &input, NULL, NULL, &n), IFP_EINVALID,
+            "input and set");
+    ok.limit = 1000000;
+    assert_int_equal(ifp_client_find(t->client, &ok, NULL, NULL, &n), 0);
+    assert_true(n.done == 0 && n.last[0] == '\0');
+}
+
 static void a_client_that_cannot_connect_says_why(void **state)
 {
     ifp_client *client = NULL;
@@ -207,6 +281,8 @@ int main(void)
         TEST(messages_are_kept_and_told_apart),
         TEST(a_wait_has_an_end),
         TEST(bad_input_is_named),
+        TEST(many_are_canceled_retried_and_forked),
+        TEST(bad_filters_are_named),
         cmocka_unit_test(a_client_that_cannot_connect_says_why),
     };
 
