@@ -271,6 +271,15 @@ IFP_API bool ifp_patched(ifp_run *run, const char *id);
 IFP_API int ifp_compensate(ifp_run *run, const char *name, ifp_step_fn *fn, const ifp_json *input,
                            const ifp_step_options *options) IFP_MUSTCHECK;
 
+/*
+ * Begins the execution anew, with `input` for the function and an empty journal: for loops without
+ * an end.  It stays the same execution to everybody else, with its id, messages that were not yet
+ * received, stream, live state, cost and deadline; its version stays too.  Return what this gives:
+ * IFP_SUSPENDED, and the function is not called again for this input.  Fails the execution with
+ * CONFLICT while a child or a parallel step has not ended, or when a compensation is registered.
+ */
+IFP_API int ifp_continue_as_new(ifp_run *run, const ifp_json *input) IFP_MUSTCHECK;
+
 /* ---- Composition: parallel steps and children ---------------------------------------------------
  *
  * Starting does not suspend: ifp_spawn and ifp_spawn_child give a future at once, and the work
@@ -493,6 +502,7 @@ typedef struct ifp_execution {
     char *parent;        /* the id of the execution whose child it is */
     int64_t tokens;      /* what its steps said that they cost, in all */
     double usd;
+    int continued; /* how often it has continued as new */
 } ifp_execution;
 
 IFP_API int ifp_client_get(ifp_client *client, const char *id, ifp_execution *ret) IFP_MUSTCHECK;

@@ -61,6 +61,7 @@ create schema if not exists inferpipe;
 \i ../schema/flush_notes.sql
 \i ../schema/flush_children.sql
 \i ../schema/flush_await.sql
+\i ../schema/flush_continue.sql
 \i ../schema/flush.sql
 \i ../schema/step_tx_commit.sql
 \i ../schema/assert_lease.sql

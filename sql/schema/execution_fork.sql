@@ -47,6 +47,9 @@ begin
     if p_from is null and v_status in (c_failed, c_canceled) then
       perform inferpipe.fork_forget(p_exec, exec_id);
     end if;
+    if p_input is not null then
+      perform inferpipe.fork_continued(exec_id, p_input, p_input_hash);
+    end if;
     perform inferpipe.fork_children(exec_id);
     perform inferpipe.fork_set(exec_id, p_set_step, p_set_result, p_set_hash);
     perform inferpipe.fork_payloads(p_exec, exec_id);
@@ -89,7 +92,7 @@ $$;
 
 -- The calls of an execution under the names that people use: `charge`, and `charge#2` for the
 -- second one of that name, in program order.  Intents and the ends of children belong to a call;
--- what follows the marker of an unwinding is no part of the program.
+-- what follows the marker of an unwinding is no part of the program, nor is a continuation.
 create function inferpipe.step_labels(p_exec int8)
 returns table (step_key int8, seq int4, kind int2, status int2, label text)
 language sql stable
@@ -100,7 +103,7 @@ as $$
     select t.step_key, t.seq, t.kind, t.status, t.name,
       row_number() over (partition by t.name order by t.seq) as nth
     from inferpipe._inferpipe_steps t
-    where t.exec_id = p_exec and t.kind not in (9, 10, 11)
+    where t.exec_id = p_exec and t.kind not in (9, 10, 11, 14)
       and t.seq < coalesce((
         select min(m.seq) from inferpipe._inferpipe_steps m
         where m.exec_id = p_exec and m.kind = 11), 2147483647)) s
@@ -111,13 +114,10 @@ create function inferpipe.fork_seq(p_exec int8, p_from text)
 returns int4 language plpgsql stable
 as $$
 declare
-  c_continued constant int2 := 14;
   v_seqs int4[];
 begin
   if p_from is null then
-    return (
-      select coalesce(max(l.seq), 0) + 1
-      from inferpipe.step_labels(p_exec) l where l.kind <> c_continued);
+    return (select coalesce(max(l.seq), 0) + 1 from inferpipe.step_labels(p_exec) l);
   end if;
   select array_agg(l.seq) into v_seqs
   from inferpipe.step_labels(p_exec) l where l.label = p_from;
@@ -217,6 +217,21 @@ begin
     exec_id, step_key, failed_at, next_at, fence, seq, attempt, error_code, error)
   select p_id, a.step_key, a.failed_at, a.next_at, a.fence, a.seq, a.attempt, a.error_code, a.error
   from inferpipe._inferpipe_attempts a where a.exec_id = p_exec and a.seq < p_seq;
+end
+$$;
+
+-- A source that was continued as new goes on with its last input, which is in the journal: a new
+-- one goes there too.
+create function inferpipe.fork_continued(p_id int8, p_input bytea, p_input_hash bytea)
+returns void language plpgsql volatile
+as $$
+declare
+  c_continued constant int2 := 14;
+begin
+  update inferpipe._inferpipe_steps s
+  set codec = case when p_input_hash is null then 0 else 1 end,
+    result = coalesce(p_input_hash, p_input)
+  where s.exec_id = p_id and s.step_key = c_continued;
 end
 $$;
 

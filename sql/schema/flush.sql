@@ -2,7 +2,8 @@
 --
 -- The arrays p_ have an element for each execution (each at most once), r_ for each journal row, a_
 -- for each failed attempt, l_ for each large payload, n_ for each note (flush_notes.sql), c_ for
--- each child to start. Moves: 0 keep, 1 park, 2 end, 3 receive, 4 hand back, 5 wait for children.
+-- each child to start.  Moves: 0 keep, 1 park, 2 end, 3 receive, 4 hand back, 5 wait for children,
+-- 6 continue as new (p_codec, p_output: the new input).
 -- The answer has a row for each execution, in the order given:
 --
 --   verdict  0 written; 1 another transaction holds the row, or at an end the parent's: nothing
@@ -24,7 +25,8 @@
 -- that plan stays cached when they have grown.
 --
 -- Sending the same arrays again is safe: rows that are there with our fence and seq are our own.
--- After a park or an end that was committed the answer is 2, "not ours", which is true.
+-- After a park, an end or a continuation that was committed the answer is 2, "not ours", which is
+-- true; after the last of these it is ours under the next fence.
 create function inferpipe.flush(
   p_worker int8, p_exec int8[], p_fence int4[], p_move int2[], p_state int2[], p_status int2[],
   p_wake_at timestamptz[], p_wake_ms int8[], p_codec int2[], p_output bytea[],
@@ -59,6 +61,7 @@ declare
   c_receive constant int2 := 3;
   c_back constant int2 := 4;
   c_await constant int2 := 5;
+  c_continue constant int2 := 6;
   c_sleep constant int2 := 2;
   c_unwind constant int2 := 11;
   v_now timestamptz := inferpipe.clock();
@@ -135,6 +138,10 @@ begin
     if cardinality(n_exec) > 0 then
       perform inferpipe.flush_notes(v_now, v_own, v_fence, n_exec, n_what, n_key, n_seq, n_attempt,
         n_number, n_name, n_kind, n_data, n_tokens, n_usd);
+    end if;
+    if c_continue = any (p_move) then
+      perform inferpipe.flush_continue(v_now, v_own, v_pos, v_fence, p_move, p_codec, p_output,
+        n_exec, n_what, n_key, n_attempt, n_tokens, n_usd);
     end if;
     if c_sleep = any (r_kind) then
       v_wake := inferpipe.flush_wakes(v_own, r_exec, r_key, r_kind);

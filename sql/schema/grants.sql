@@ -18,22 +18,22 @@ grant select on all tables in schema inferpipe to inferpipe_worker;
 grant usage on all sequences in schema inferpipe to inferpipe_worker;
 grant insert, update on
   inferpipe._inferpipe_workflows, inferpipe._inferpipe_queues, inferpipe._inferpipe_lanes,
-  inferpipe._inferpipe_workers, inferpipe._inferpipe_idempotency, inferpipe._inferpipe_executions,
-  inferpipe._inferpipe_states
+  inferpipe._inferpipe_workers, inferpipe._inferpipe_idempotency, inferpipe._inferpipe_executions
   to inferpipe_worker;
 grant insert, update, delete on
   inferpipe._inferpipe_runs, inferpipe._inferpipe_cancels, inferpipe._inferpipe_results,
   inferpipe._inferpipe_orphans,
-  inferpipe._inferpipe_steps, inferpipe._inferpipe_attempts, inferpipe._inferpipe_messages
+  inferpipe._inferpipe_steps, inferpipe._inferpipe_attempts, inferpipe._inferpipe_messages,
+  inferpipe._inferpipe_states
   to inferpipe_worker;
 grant insert, update, delete on
   inferpipe._inferpipe_queue_state, inferpipe._inferpipe_queue_use, inferpipe._inferpipe_queue_keys,
   inferpipe._inferpipe_queue_waits, inferpipe._inferpipe_queue_freed,
   inferpipe._inferpipe_queue_backlog, inferpipe._inferpipe_debounces
   to inferpipe_worker;
-grant insert on inferpipe._inferpipe_payloads, inferpipe._inferpipe_worker_workflows,
-  inferpipe._inferpipe_events
+grant insert on inferpipe._inferpipe_worker_workflows, inferpipe._inferpipe_events
   to inferpipe_worker;
+grant insert, delete on inferpipe._inferpipe_payloads to inferpipe_worker;
 
 grant select on
   inferpipe.executions, inferpipe.steps, inferpipe.events, inferpipe.messages,

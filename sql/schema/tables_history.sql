@@ -6,7 +6,8 @@
 -- the SHA-256 of the text, which is in _inferpipe_payloads.
 --
 -- Deleted from outside retention: the failed step, its attempts and the result when a person
--- retries (execution_retry), and messages as they become journal rows (flush_receive).
+-- retries (execution_retry), messages as they become journal rows (flush_receive), and a whole
+-- journal when its execution continues as new (flush_continue).
 
 create table inferpipe._inferpipe_executions (
   exec_id int8 not null,
@@ -58,9 +59,10 @@ create index _inferpipe_results_unhappy
 -- the ordinal of the call in program order. kind: 1 step, 2 sleep, 3 message, 4 child started, 5
 -- recorded time, 6 transactional step, 7 parallel step, 9 the intent of a wait (it holds when the
 -- wait times out), 10 child ended (under the seq of its start), 11 compensations follow, 12 an
--- event of the workflow, 13 a patch that this execution took, 14 continued, 15 what an await has
--- decided.  status: 0 ok, 1 failed, 2 timed out.  tokens, usd: what the step said that its last
--- attempt cost.
+-- event of the workflow, 13 a patch that this execution took, 14 continued as new (in front of
+-- call 1: seq 0, name how often, result the input), 15 what an await has decided.  status: 0 ok, 1
+-- failed, 2 timed out.  tokens, usd: what the step said that its last attempt cost; of kind 14, the
+-- cost of the journals before.
 create table inferpipe._inferpipe_steps (
   exec_id int8 not null,
   step_key int8 not null,

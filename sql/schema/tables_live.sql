@@ -35,8 +35,8 @@ create table inferpipe._inferpipe_worker_workflows (
 -- the queue entry.  Due is `owner = 0 and ready_at <= now`, whatever it waits for.
 --
 -- state: 0 ready, 1 running, and waiting for: 2 timer, 3 message, 4 retry, 6 child, 7 slot.
--- fence: how often it was claimed; every write of a worker is checked against (owner, fence) under
--- this row's lock.
+-- fence: how often it was claimed or continued as new; every write of a worker is checked against
+-- (owner, fence) under this row's lock.
 --
 -- The constraints are kept simple: a statement that writes here prepares each of them, some 2 us
 -- apiece.

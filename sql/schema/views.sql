@@ -58,7 +58,10 @@ select
   e.exec_id,
   v.slug as workspace,
   inferpipe.id_text(e.forked_from) as forked_from,
-  inferpipe.id_text(e.parent_id) as parent
+  inferpipe.id_text(e.parent_id) as parent,
+  coalesce((
+    select s.name::int4 from inferpipe._inferpipe_steps s
+    where s.exec_id = e.exec_id and s.step_key = 14 and s.kind = 14), 0) as continued
 from inferpipe._inferpipe_executions e
 join inferpipe._inferpipe_visible v on v.workspace_id = e.workspace_id
 join inferpipe._inferpipe_lanes l on l.lane_id = e.lane

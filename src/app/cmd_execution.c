@@ -343,6 +343,7 @@ static const struct table_column get_columns[] = {
     { "forked_from", "forked from" },
     { "parent", "parent" },
     { "children", "children" },
+    { "continued", "continued" },
     { "tokens", "tokens" },
     { "usd", "usd" },
     { 0 },
@@ -376,6 +377,15 @@ static void add_children(struct table *t, const ifp_children *n)
     if (t->json)
         memcpy(text + len, "}", 2);
     table_json(t, any ? text : NULL);
+}
+
+/* People need not read that it never did. */
+static void add_continued(struct table *t, int times)
+{
+    if (t->json || times > 0)
+        table_int(t, times);
+    else
+        table_json(t, NULL);
 }
 
 /* Nothing for one that never said what it cost. */
@@ -413,6 +423,7 @@ static int print_execution(const struct cli *c, const ifp_execution *x, const ch
     table_str(&t, x->forked_from);
     table_str(&t, x->parent);
     add_children(&t, children);
+    add_continued(&t, x->continued);
     add_cost(&t, x);
     if (!c->json)
         rc = table_print_record(&t, stdout, e);

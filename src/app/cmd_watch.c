@@ -3,7 +3,8 @@
  *
  *   2026-11-20T15:30:00.123Z  fetch          completed  1  12 ms
  *
- * Looks at the journal every 100 ms, from behind the last step shown.  The execution is read before
+ * Looks at the journal every 100 ms, from behind the last step shown; one that was begun anew
+ * (continue as new) is said so, and shown from its first step.  The execution is read before
  * its steps: when it had ended, the steps read after it are all there will be.
  * A lost database ends it with exit code 1; the execution itself goes on.
  */
@@ -14,6 +15,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { PAUSE_MS = 100 };
@@ -21,6 +23,8 @@ enum { PAUSE_MS = 100 };
 struct watch {
     const struct cli *cli; /* borrowed */
     int seq;               /* of the last step shown */
+    long continued;        /* the number of the journal at hand; 0: the first one */
+    bool renewed;          /* it is another one than the last steps shown were of */
     bool colors;
     struct err *e; /* borrowed */
 };
@@ -69,6 +73,11 @@ static void show_text(const struct watch *w, const struct listing_step *s)
 
     if (s->done_ms)
         clock_format_utc(s->done_ms * 1000, at, sizeof(at));
+    if (s->seq == 0) {
+        printf("%s  continued as new (%s)\n", at, s->name);
+        fflush(stdout);
+        return;
+    }
     printf("%s  %-24s %s%-10s%s %3d  %6" PRId64 " ms%s%s\n", at, s->name ? s->name : "",
            w->colors ? (bad ? "\033[31m" : "\033[32m") : "", s->status ? s->status : "",
            w->colors ? "\033[0m" : "", s->attempts, s->took_us / 1000, bad ? "  " : "",
@@ -76,11 +85,25 @@ static void show_text(const struct watch *w, const struct listing_step *s)
     fflush(stdout);
 }
 
+/* The first row of a journal that continues.  Steps behind it are left to another look, which
+ * begins with the first. */
+static bool is_known_beginning(struct watch *w, const struct listing_step *s)
+{
+    long number = strtol(s->name, NULL, 10);
+
+    w->renewed = number != w->continued;
+    w->continued = number;
+    if (w->renewed)
+        w->seq = 0;
+    return !w->renewed;
+}
+
 static int show_step(void *ctx, const struct listing_step *s)
 {
     struct watch *w = ctx;
+    bool is_beginning = s->kind && strcmp(s->kind, "continued") == 0;
 
-    if (s->running)
+    if (s->running || (is_beginning ? is_known_beginning(w, s) : w->renewed))
         return 0;
     w->seq = MAX(w->seq, s->seq);
     if (w->cli->json)
@@ -118,7 +141,10 @@ static int look(struct watch *w, struct client *client, int64_t id, int *ret_cod
 
     if (rc != 0)
         return rc;
-    rc = listing_steps(client, id, w->seq, show_step, w, w->e);
+    do {
+        w->renewed = false;
+        rc = listing_steps(client, id, w->seq, show_step, w, w->e);
+    } while (rc == 0 && w->renewed);
     if (rc == 0 && wait_ended(x.status)) {
         rc = show_end(w, &x);
         *ret_code = cmd_exit_code(x.status);

@@ -20,6 +20,8 @@
     X(CRASH_FLUSH_BEFORE, "flush.before")     /* a batch is built, not sent */                     \
     X(CRASH_FLUSH_SENT, "flush.sent")         /* sent, the answer not read */                      \
     X(CRASH_FLUSH_DONE, "flush.done")         /* committed, successors not started */              \
+    X(CRASH_CONTINUE, "continue.before")      /* asked to continue as new, nothing is written */   \
+    X(CRASH_CONTINUED, "continue.done")       /* the new journal is there, nothing ran with it */  \
     X(CRASH_TX_BEGIN, "tx.begin")             /* inside the transaction, before the user's code */ \
     X(CRASH_TX_BODY, "tx.body")               /* the user's writes are made, nothing recorded */   \
     X(CRASH_TX_RECORDED, "tx.recorded")       /* the step's row is written, not committed */       \

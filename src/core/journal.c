@@ -7,6 +7,7 @@
 #include "core/journal.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { SLOTS_FIRST = 2, ELSEWHERE_ROWS = 64 };
@@ -46,6 +47,8 @@ const char *journal_kind_name(enum journal_kind kind)
         return "patch";
     case JOURNAL_CHILD_END:
         return "end of a child";
+    case JOURNAL_CONTINUED:
+        return "continue as new";
     case JOURNAL_AWAIT:
         return "await";
     case JOURNAL_PROGRESS:
@@ -139,11 +142,31 @@ static int add_end(struct journal *j, struct journal_slot *slot, const struct jo
     return 0;
 }
 
+static int add_continued(struct journal *j, const struct journal_row *row)
+{
+    const char *number = row->name ? row->name : "";
+    char *end;
+    long generation = strtol(number, &end, 10);
+
+    assert(!row->pending); /* the database writes it, with the end of the journal before */
+    if (row->seq != 0 || j->generation != 0 || !row->result.text || *end != '\0' ||
+        generation < 1 || generation > INT32_MAX)
+        return IFP_EINVALID;
+    j->input.text = arena_strndup(j->arena, row->result.text, row->result.len);
+    if (!j->input.text)
+        return IFP_ENOMEM;
+    j->input.len = row->result.len;
+    j->generation = (int32_t)generation;
+    return 0;
+}
+
 int journal_add(struct journal *j, const struct journal_row *row)
 {
     struct journal_slot *slot;
     int rc;
 
+    if (row->kind == JOURNAL_CONTINUED)
+        return add_continued(j, row);
     if (row->seq < 1 || row->kind == JOURNAL_NONE)
         return IFP_EINVALID;
     if ((uint32_t)row->seq > j->rows_max)

@@ -10,6 +10,9 @@
  * Beside the row of a call there may be its intent (the deadline of a wait), the failed attempts
  * made so far and, for the start of a child, how the child ended; they come under keys of their own
  * and are kept in the same slot.
+ *
+ * An execution that continued as new has a journal that begins in front of call 1, with the number
+ * of its generation and the input of that.
  */
 #ifndef CORE_JOURNAL_H
 #define CORE_JOURNAL_H
@@ -38,6 +41,7 @@ enum journal_kind {
     JOURNAL_UNWIND = 11,
     JOURNAL_EMIT = 12,
     JOURNAL_PATCH = 13,
+    JOURNAL_CONTINUED = 14,
     JOURNAL_AWAIT = 15,
     JOURNAL_PROGRESS = 20, /* from here on: of the function journal, in no table */
     JOURNAL_EVENTS = 21
@@ -82,11 +86,14 @@ struct journal {
     uint32_t marker;    /* seq of the row behind which compensations run; 0: none */
     uint32_t durable;   /* highest seq with a committed row */
     uint32_t rows_max;
+    int32_t generation; /* how often the execution has continued as new */
+    struct slice input; /* of this generation; text NULL: the execution's own */
 };
 
 void journal_init(struct journal *j, struct arena *a, uint32_t rows_max);
 /* Copies the row and its texts.  IFP_ETOOLARGE over rows_max, IFP_ENOMEM; IFP_EINVALID for a row
- * that cannot be (seq below 1, no kind, a second row of one number). */
+ * that cannot be (seq below 1, no kind, a second row of one number).  A row of kind CONTINUED has
+ * seq 0, the generation as its name and the input as its result. */
 int journal_add(struct journal *j, const struct journal_row *row) MUSTCHECK;
 /* The slot of a call, made when needed; NULL when memory is out. */
 struct journal_slot *journal_slot(struct journal *j, int32_t seq) MUSTCHECK;

@@ -14,7 +14,7 @@ const struct moves_rule moves_rules[] = {
     { MOVES_RUNNING, MOVES_RETRY, "park: backoff" },
     { MOVES_CHILD, MOVES_RUNNING, "claim of a wait that timed out" },
     { MOVES_RUNNING, MOVES_CHILD, "park: wait for children" },
-    { MOVES_RUNNING, MOVES_RUNNING, "a flag or the has_journal mark" },
+    { MOVES_RUNNING, MOVES_RUNNING, "a flag, the has_journal mark, continue as new" },
     { MOVES_TIMER, MOVES_READY, "cancel" },
     { MOVES_MESSAGE, MOVES_READY, "message, cancel" },
     { MOVES_RETRY, MOVES_READY, "cancel" },

@@ -18,8 +18,9 @@ enum action_kind {
     ACT_STEP,
     ACT_SLEEP,
     ACT_RECEIVE,
-    ACT_AWAIT,  /* children are to end first */
-    ACT_COMMIT, /* much is to be committed: go on after that */
+    ACT_AWAIT,    /* children are to end first */
+    ACT_COMMIT,   /* much is to be committed: go on after that */
+    ACT_CONTINUE, /* its journal begins anew */
     ACT_END,
     ACT_BACK,  /* give it back to the queue */
     ACT_LEAVE, /* to a newer program: the journal has a patch that this one lacks (patch.h) */
@@ -28,10 +29,10 @@ enum action_kind {
 
 struct action { /* texts: in the pass arena or static */
     enum action_kind kind;
-    struct journal_call call;       /* STEP, SLEEP, RECEIVE, LEAVE */
+    struct journal_call call;       /* STEP, SLEEP, RECEIVE, CONTINUE, LEAVE */
     ifp_step_fn *fn;                /* STEP */
     ifp_step_tx_fn *tx_fn;          /* STEP, transactional */
-    const ifp_json *input;          /* STEP */
+    const ifp_json *input;          /* STEP, CONTINUE */
     struct retry retry;             /* STEP */
     bool on_loop;                   /* STEP */
     int64_t wait_ms;                /* SLEEP or AWAIT that is new, RECEIVE */

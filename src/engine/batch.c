@@ -131,6 +131,10 @@ static void fill_action(struct ifp_run *run, struct flush_run *f)
         break;
     case ACT_COMMIT:
         break; /* nothing but its rows */
+    case ACT_CONTINUE:
+        f->move = FLUSH_CONTINUE;
+        f->output = value_slice(a->input);
+        break;
     case ACT_END:
         assert(a->status >= FLUSH_COMPLETED && a->status <= FLUSH_CANCELED);
         f->move = FLUSH_END;
@@ -195,7 +199,8 @@ static void fill(struct ifp_run *run, struct flush *flush)
     else if (!run->beside)
         fill_action(run, &f);
     flush_add_run(flush, &f);
-    fill_rows(run, flush);
+    if (run->action.kind != ACT_CONTINUE) /* nothing of the old journal stays */
+        fill_rows(run, flush);
     branch_fill(run, flush);
     run->notes.sent = notes_fill(&run->notes, flush);
 }
@@ -321,6 +326,8 @@ static void on_verdict(struct ifp_run *run, const struct flush_answer *answer)
         hold(run, (int64_t)AGAIN_US * MIN(run->locked, 20));
         break;
     case FLUSH_NOT_OURS:
+        if (run->action.kind == ACT_CONTINUE) /* perhaps it was done, and we have not heard of it */
+            claim_adopt_soon(run->engine);
         LOG_WARN("another worker owns this execution now", LOG_STR("execution", run->id),
                  LOG_INT("fence", run->fence));
         run_drop(run);

@@ -182,8 +182,7 @@ bool branch_give_up(struct ifp_run *run)
     if (error == IFP_ELEASE)
         run_drop(run);
     else if (error == IFP_ETOOLARGE)
-        run_fail(run, ifp_error_name(IFP_ETOOLARGE),
-                 "the journal is over its limit (journal-max or run-memory)");
+        run_fail(run, ifp_error_name(IFP_ETOOLARGE), JOURNAL_FULL);
     else
         run_give_back(run);
     return true;

@@ -139,6 +139,16 @@ bool call_name_ok(const char *name)
     return true;
 }
 
+/* Other generations of the execution have other keys: outside the journal (ifp_step_key) a key
+ * stands for one step for ever. */
+static int64_t key_of(const struct ifp_run *run, const char *text, size_t len, uint32_t nth)
+{
+    int64_t key = ids_step_key(text, len, nth);
+    uint64_t generation = (uint64_t)run->journal.generation;
+
+    return generation == 0 ? key : (int64_t)ids_derive((uint64_t)key, generation, 0);
+}
+
 /* The key of the present occurrence of (prefix, name); prefix 0 for steps. */
 static bool make_key(struct ifp_run *run, char prefix, const char *name, struct journal_call *call,
                      int64_t *ret_intent)
@@ -153,10 +163,10 @@ static bool make_key(struct ifp_run *run, char prefix, const char *name, struct 
     nth = occurrence(run, ids_step_key(text, len + at, 1));
     if (nth == 0)
         return false;
-    call->step_key = ids_step_key(text, len + at, nth);
+    call->step_key = key_of(run, text, len + at, nth);
     if (ret_intent) {
         text[0] = (char)JOURNAL_INTENT;
-        *ret_intent = ids_step_key(text, len + at, nth);
+        *ret_intent = key_of(run, text, len + at, nth);
     }
     return true;
 }
@@ -207,7 +217,9 @@ int call_record(struct ifp_run *run, const struct journal_row *row)
 
     assert(row->pending && row->seq == run->seq);
     if (rc == IFP_ETOOLARGE)
-        return call_fatal(run, rc, "call %d: the journal is over its %u rows (journal-max)",
+        return call_fatal(run, rc,
+                          "call %d: the journal is over its %u rows (journal-max): "
+                          "ifp_continue_as_new begins another one",
                           row->seq, run->journal.rows_max);
     return rc == 0 ? 0 : call_fatal(run, rc, "call %d: out of memory", row->seq);
 }

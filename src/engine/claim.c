@@ -403,7 +403,10 @@ static void on_adopt(void *ctx)
     struct engine *e = ctx;
 
     assert(!timer_armed(&e->claim.adopt));
-    e->claim.adopt_due = true;
+    if (store_op_busy(&e->claim.owned))
+        claim_adopt_soon(e); /* what is under way may be from before the wish */
+    else
+        e->claim.adopt_due = true;
     engine_poke(e);
 }
 

@@ -9,6 +9,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "engine/call.h"
+#include "engine/generation.h"
 #include "engine/internal.h"
 #include "engine/patch.h"
 #include "engine/unwind.h"
@@ -174,10 +175,17 @@ int64_t ifp_now(ifp_run *run)
     return now_ms;
 }
 
+/* Half 0 or 1 of the random number at hand; other generations have others. */
+static uint64_t draw(const struct ifp_run *run, uint64_t half)
+{
+    return ids_derive(run->seed, run->randoms, half + 2 * (uint64_t)run->journal.generation);
+}
+
 uint64_t ifp_random(ifp_run *run)
 {
     assert(run->owner.magic == VALUE_OWNER_MAGIC);
-    return ids_derive(run->seed, ++run->randoms, 0);
+    run->randoms++;
+    return draw(run, 0);
 }
 
 const char *ifp_uuid(ifp_run *run)
@@ -188,8 +196,8 @@ const char *ifp_uuid(ifp_run *run)
 
     assert(run->owner.magic == VALUE_OWNER_MAGIC && run->names);
     run->randoms++;
-    words[0] = ids_derive(run->seed, run->randoms, 0);
-    words[1] = ids_derive(run->seed, run->randoms, 1);
+    words[0] = draw(run, 0);
+    words[1] = draw(run, 1);
     memcpy(bytes, words, sizeof(bytes));
     if (!text) {
         call_fatal(run, IFP_ENOMEM, "uuid: out of memory");
@@ -306,11 +314,11 @@ static void finish(struct ifp_run *run, int rc, const ifp_json *output)
 
 void replay_pass(struct ifp_run *run)
 {
-    const ifp_json *output = NULL;
+    const ifp_json *input, *output = NULL;
     struct names names = { 0 };
     int rc;
 
-    assert(sm_is(&run->sm, RUN_READY) && run->workflow && run->input);
+    assert(sm_is(&run->sm, RUN_READY) && run->workflow);
     assert(!run->job && !run->names);
     arena_reset(&run->pass);
     run->action = (struct action){ .kind = ACT_NONE };
@@ -322,7 +330,8 @@ void replay_pass(struct ifp_run *run)
     run->missed = 0;
     unwind_prepare(run);
     call_set_error(run, 0, "", "");
-    rc = run->workflow->fn(run, run->input, &output);
+    input = generation_input(run);
+    rc = input ? run->workflow->fn(run, input, &output) : IFP_ENOMEM;
     finish(run, rc, output);
     run->names = NULL;
     assert(run->action.kind != ACT_NONE);

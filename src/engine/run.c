@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/branch.h"
+#include "engine/generation.h"
 #include "engine/internal.h"
 #include "engine/outcome.h"
 #include "engine/patch.h"
@@ -352,6 +353,7 @@ void run_act(struct ifp_run *run)
     case ACT_RECEIVE:
     case ACT_AWAIT:
     case ACT_COMMIT:
+    case ACT_CONTINUE:
         commit(run);
         break;
     case ACT_END:
@@ -424,8 +426,7 @@ static void record(struct ifp_run *run, const struct journal_row *row)
     if (rc == 0)
         run_move(run, RUN_READY);
     else if (rc == IFP_ETOOLARGE || run->keep.full)
-        run_fail(run, ifp_error_name(IFP_ETOOLARGE),
-                 "the journal is over its limit (journal-max or run-memory)");
+        run_fail(run, ifp_error_name(IFP_ETOOLARGE), JOURNAL_FULL);
     else
         run_give_back(run); /* out of memory: nothing is recorded, the step will run again */
 }
@@ -584,6 +585,8 @@ void run_committed(struct ifp_run *run, const struct flush_answer *answer)
     }
     if (run->beside) {
         kept_beside(run, answer);
+    } else if (kind == ACT_CONTINUE) {
+        generation_begin(run);
     } else if (run->parks || kind == ACT_END || kind == ACT_BACK) {
         if (run->parks)
             wakes_at(run, answer->wake_us);

@@ -261,6 +261,11 @@ void unwind_pass(struct ifp_run *run)
         compensate(run);
 }
 
+const char *unwind_registered(const struct ifp_run *run)
+{
+    return run->compensations ? run->compensations->name : NULL;
+}
+
 int ifp_compensate(ifp_run *run, const char *name, ifp_step_fn *fn, const ifp_json *input,
                    const ifp_step_options *options)
 {

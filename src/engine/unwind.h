@@ -34,6 +34,8 @@ bool unwind_begun(const struct ifp_run *run, int32_t seq);
 int unwind_meet(struct ifp_run *run, int32_t sleep);
 /* The recorded sleep with this number was under way when the marker was written. */
 bool unwind_slept(const struct ifp_run *run, int32_t seq);
+/* The name of the compensation that was registered last in this pass; NULL: none. */
+const char *unwind_registered(const struct ifp_run *run);
 /* The function has returned and run->action ends the execution: puts the next compensation in its
  * place, if one is left. */
 void unwind_pass(struct ifp_run *run);

@@ -421,6 +421,7 @@ static bool copy_execution(const struct pgres *res, int64_t id, ifp_execution *r
     ret->finished_ms = client_ms_at(res, 0, 9);
     ret->tokens = pgres_null(res, 0, 12) ? 0 : pgres_int8(res, 0, 12);
     ret->usd = pgres_null(res, 0, 13) ? 0 : strtod(pgres_text(res, 0, 13), NULL);
+    ret->continued = pgres_int4(res, 0, 15);
     return good && copy_text(res, 10, &ret->forked_from) && copy_text(res, 14, &ret->parent) &&
            (!ret_input || copy_text(res, 11, ret_input));
 }

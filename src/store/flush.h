@@ -17,7 +17,8 @@ enum flush_move {
     FLUSH_END = 2,
     FLUSH_RECEIVE = 3,
     FLUSH_BACK = 4,
-    FLUSH_AWAIT = 5
+    FLUSH_AWAIT = 5,
+    FLUSH_CONTINUE = 6
 };
 enum flush_state { FLUSH_READY = 0, FLUSH_TIMER = 2, FLUSH_RETRY = 4 };
 enum flush_status { FLUSH_COMPLETED = 1, FLUSH_FAILED = 2, FLUSH_CANCELED = 3 };
@@ -30,7 +31,7 @@ struct flush_run {
     enum flush_status status; /* of END */
     int64_t wake_us;          /* PARK, AWAIT: absolute database time; 0: none */
     int64_t wake_ms;          /* PARK, AWAIT: from now; -1: none */
-    struct slice output;      /* END completed; text NULL: none */
+    struct slice output;      /* END completed; text NULL: none.  CONTINUE: the new input */
     const char *error_code, *error;
     int64_t wait_key, wait_intent; /* RECEIVE: step keys of the wait and of its intent row */
     int32_t wait_seq;              /* AWAIT: end rows wanted in all, or wait_key: this one */

@@ -201,7 +201,8 @@ static const struct pgstmt statements[STATEMENTS] = {
         "get",
         "select v.status, v.workflow, v.version, v.queue, v.waiting_for, v.output::text,"
         " v.error_code, v.error, v.created_at, v.finished_at,"
-        " v.forked_from, case when $3::bool then v.input::text end, v.tokens, v.usd::text, v.parent"
+        " v.forked_from, case when $3::bool then v.input::text end, v.tokens, v.usd::text,"
+        " v.parent, v.continued"
         " from inferpipe.executions v"
         " where v.exec_id = $2::int8 and v.workspace = $1::text",
     },
@@ -267,11 +268,12 @@ static const struct pgstmt statements[STATEMENTS] = {
         "list_steps",
         "select v.seq, v.attempts, v.name, v.kind, v.status, v.result::text, v.error_code, v.error,"
         " v.done_at, v.wake_at, v.took_us, case when $3::int4 = 0 then"
-        " row_number() over (partition by v.name, v.kind = 'child end'"
+        " row_number() over (partition by v.name, v.kind in ('child end', 'continued')"
         " order by v.seq) else 0 end::int8,"
         " v.tokens, v.usd::text, v.progress::text"
         " from inferpipe._inferpipe_executions e"
-        " left join inferpipe.steps v on v.exec_id = e.exec_id and v.seq > $3::int4"
+        " left join inferpipe.steps v on v.exec_id = e.exec_id"
+        " and (v.seq > $3::int4 or v.kind = 'continued')"
         " where e.exec_id = $2::int8 and e.workspace_id = $1::int4 order by v.seq",
     },
     [STATEMENT_LIST_WORKFLOWS] = {

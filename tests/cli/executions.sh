@@ -72,6 +72,19 @@ expect "watch of a canceled one exits with 1" 1 '^canceled' "$demo" execution wa
 id=$("$demo" execution start waiter --delay 1h)
 expect "cancel of one that has not begun" 0 '"canceled":true' "$demo" execution cancel "$id" --json
 
+id=$("$demo" execution start rounds --input 2)
+for message in 1 2 3; do
+    expect "send to whichever generation" 0 '^sent$' "$demo" execution send "$id" go "$message"
+done
+expect "watch follows the generations" 0 ' continued as new \(2\)$' "$demo" execution watch "$id"
+check "the last one from its first step" test "$(grep -A 1 -F 'as new (2)' "$work/out" |
+    awk '{ print $2 }' | tr '\n' ' ')" = 'continued round '
+expect "watch as JSON says so too" 0 '"seq":0,"name":"2","kind":"continued"' \
+    "$demo" execution watch "$id" --json
+expect "get tells how often it continued" 0 '^continued +2$' "$demo" execution get "$id"
+expect "and as JSON" 0 '"continued":2' "$demo" execution get "$id" --json
+expect "steps begin with the continuation" 0 '^0 +2 +continued ' "$demo" execution steps "$id"
+
 id=$("$demo" execution start family --input 7)
 expect "a parent ends" 0 '^completed' "$demo" execution watch "$id"
 expect "get counts its children by status" 0 '^children +1 [a-z]+, 1 completed$' "$demo" execution get "$id"

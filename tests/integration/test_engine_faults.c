@@ -57,6 +57,10 @@ static int everything(ifp_run *run, const ifp_json *input, const ifp_json **ret)
     int64_t now = ifp_now(run);
 
     IFP_TRY(ifp_step_with(run, "one", give_back, input, &one, &patient));
+    if (!ifp_json_get(input, "/again")) {
+        IFP_TRY(ifp_json_build(run, &two, "{s:i, s:b}", "n", 1, "again", 1));
+        return ifp_continue_as_new(run, two);
+    }
     IFP_TRY(ifp_sleep_ms(run, 1));
     IFP_TRY(ifp_step_with(run, "two", fail_once, one, &two, &patient));
     IFP_TRY(ifp_receive(run, "go", NULL, &message));
@@ -97,13 +101,17 @@ static int64_t start_one(void)
 
 static void ended_as_it_should(int64_t id)
 {
-    enginetest_sql("1 [{\"n\":1},2]",
+    enginetest_sql("1 [{\"n\":1,\"again\":true},2]",
                    "select status || ' ' || coalesce(convert_from(output, 'UTF8'), error)"
                    " from inferpipe._inferpipe_results where exec_id = %" PRId64,
                    id);
+    enginetest_sql("1",
+                   "select name from inferpipe._inferpipe_steps"
+                   " where kind = 14 and exec_id = %" PRId64,
+                   id);
     enginetest_sql("now one sleep two go three",
                    "select string_agg(name, ' ' order by seq) from inferpipe._inferpipe_steps"
-                   " where kind <> 9 and exec_id = %" PRId64,
+                   " where kind not in (9, 14) and exec_id = %" PRId64,
                    id);
 }
 
@@ -184,7 +192,8 @@ static void connections_that_are_cut(void **state)
     enginetest_wait_all(t, 40);
     enginetest_sql("40", "select count(*) from inferpipe._inferpipe_results where status = 1");
     enginetest_sql("40", "select count(*) from sales");
-    enginetest_sql("240", "select count(*) from inferpipe._inferpipe_steps where kind <> 9");
+    enginetest_sql("240",
+                   "select count(*) from inferpipe._inferpipe_steps where kind not in (9, 14)");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

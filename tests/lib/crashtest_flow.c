@@ -144,6 +144,18 @@ static int receive_both(ifp_run *run, const ifp_json **v)
     return ifp_json_build(run, v, "{s:s, s:I}", "path", path, "now", ifp_json_int(*v, "/now", -1));
 }
 
+/* The first generation only hands the input on. */
+static int begin_anew(ifp_run *run, const ifp_json *input)
+{
+    const ifp_json *next;
+
+    IFP_TRY(ifp_json_build(run, &next, "{s:b, s:b, s:b, s:I}", "begun", 1, "quick",
+                           ifp_json_bool(input, "/quick", false), "hang",
+                           ifp_json_bool(input, "/hang", false), "ms",
+                           ifp_json_int(input, "/ms", 0)));
+    return ifp_continue_as_new(run, next);
+}
+
 int crashtest_flow(ifp_run *run, const ifp_json *input, const ifp_json **ret)
 {
     int64_t park_ms = ifp_json_bool(input, "/quick", false) ? SHORT_MS : PARK_MS;
@@ -151,6 +163,8 @@ int crashtest_flow(ifp_run *run, const ifp_json *input, const ifp_json **ret)
                      here = again(SHORT_MS, IFP_INLINE);
     const ifp_json *v;
 
+    if (!ifp_json_bool(input, "/begun", false))
+        return begin_anew(run, input);
     IFP_TRY(ifp_json_build(run, &v, "{s:s, s:I, s:I}", "path", "", "now", ifp_now(run), "ms",
                            ifp_json_int(input, "/ms", 0)));
     IFP_TRY(ifp_step_with(run, "pool", pool, v, &v, &soon));

@@ -8,6 +8,7 @@
  *   failing  its step fails for good
  *   flaky    its step fails twice, then works
  *   hang     a step that lasts until it is canceled; writes the pid of its worker to /file first
+ *   rounds   a step and a message "go", then continues as new; its input says how often
  *   family   gives its input to a child that echoes it, and leaves a waiter alone
  */
 #include <inferpipe.h>
@@ -99,6 +100,17 @@ static int hang(ifp_run *run, const ifp_json *input, const ifp_json **ret)
     return ifp_step(run, "hang", hang_on, input, ret);
 }
 
+static int rounds(ifp_run *run, const ifp_json *input, const ifp_json **ret)
+{
+    int64_t n = ifp_json_int(input, "", 0);
+    const ifp_json *next;
+
+    IFP_TRY(ifp_step(run, "round", give_back, input, ret));
+    IFP_TRY(ifp_receive(run, "go", NULL, ret));
+    IFP_TRY(ifp_json_build(run, &next, "I", n - 1));
+    return n > 0 ? ifp_continue_as_new(run, next) : 0;
+}
+
 static int family(ifp_run *run, const ifp_json *input, const ifp_json **ret)
 {
     ifp_future waiter;
@@ -119,6 +131,7 @@ int main(int argc, char **argv)
     ifp_workflow(app, "failing", failing, NULL);
     ifp_workflow(app, "flaky", flaky, NULL);
     ifp_workflow(app, "hang", hang, NULL);
+    ifp_workflow(app, "rounds", rounds, NULL);
     ifp_workflow(app, "family", family, NULL);
     ifp_cron(app, "yearly", "@yearly", "echo", NULL);
     return ifp_main(app, argc, argv);

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PROMISES_MAX = 2048, KIND_INTENT = 9, KIND_SLEEP = 2, KIND_TX = 6 };
+enum { PROMISES_MAX = 2048, KIND_INTENT = 9, KIND_SLEEP = 2, KIND_TX = 6, KIND_CONTINUED = 14 };
 
 static struct {
     struct promise {
@@ -23,6 +23,7 @@ static struct {
     char sent[DB_EXECS_MAX][DB_MESSAGES_MAX][DB_TEXT_SIZE];
     int sent_count[DB_EXECS_MAX];
     bool canceled[DB_EXECS_MAX];
+    int got[DB_EXECS_MAX], effects[DB_EXECS_MAX]; /* in generations before the present one */
 } seen;
 
 void check_open(void)
@@ -136,22 +137,32 @@ static void check_output(const struct db_exec *x)
                       x->output, wanted);
 }
 
-static void check_effects(const struct db_exec *x)
+/* Transactional steps that its journal has. */
+static int count_tx(const struct db_exec *x)
 {
     int rows = 0;
 
     for (int i = 0; i < x->row_count; i++)
         rows += x->rows[i].kind == KIND_TX && x->rows[i].status == 0;
+    return rows;
+}
+
+static void check_effects(int exec)
+{
+    const struct db_exec *x = &db.execs[exec];
+    int rows = seen.effects[exec] + count_tx(x);
+
     if (rows != x->effects)
         sim_violation("execution %lld: %d effects of %d transactional steps", (long long)x->id,
                       x->effects, rows);
 }
 
-static void check_messages(int exec)
+/* The messages in its journal are the ones to come next; gives how many there were so far. */
+static int check_received(int exec)
 {
     const struct db_exec *x = &db.execs[exec];
     const struct db_row *row;
-    int got = 0;
+    int got = seen.got[exec];
 
     for (int32_t seq = 1; (row = row_of_call(x, seq)) != NULL; seq++) {
         if (strcmp(row->name, "go") != 0)
@@ -161,6 +172,30 @@ static void check_messages(int exec)
                           (long long)x->id, got + 1);
         got++;
     }
+    return got;
+}
+
+/* What was promised of the journal ends with it; its effects and messages are counted on.  No two
+ * generations of an execution have the same input. */
+void check_continued(const struct db_exec *x, const char *input)
+{
+    int exec = (int)(x - db.execs);
+
+    for (int i = 0; i < x->row_count; i++)
+        if (x->rows[i].kind == KIND_CONTINUED && strcmp(x->rows[i].result, input) == 0)
+            sim_violation("execution %lld: continued twice", (long long)x->id);
+    seen.got[exec] = check_received(exec);
+    seen.effects[exec] += count_tx(x);
+    for (int i = 0; i < seen.promise_count; i++)
+        if (seen.promises[i].exec_id == x->id)
+            seen.promises[i--] = seen.promises[--seen.promise_count];
+}
+
+static void check_messages(int exec)
+{
+    const struct db_exec *x = &db.execs[exec];
+    int got = check_received(exec);
+
     if (x->message_count != 0 || got != seen.sent_count[exec])
         sim_violation("execution %lld: %d of %d messages were received", (long long)x->id, got,
                       seen.sent_count[exec]);
@@ -170,7 +205,7 @@ static void check_ended(int exec)
 {
     const struct db_exec *x = &db.execs[exec];
 
-    check_effects(x);
+    check_effects(exec);
     if (x->live) {
         sim_violation("execution %lld (%s): still in state %d, owner %lld", (long long)x->id,
                       x->input, x->state, (long long)x->owner);

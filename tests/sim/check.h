@@ -12,6 +12,8 @@ void check_open(void); /* before a schedule */
 void check_write(const struct db_exec *x, int64_t worker, int64_t fence);
 void check_row(const struct db_exec *x, const struct db_row *row);
 void check_database(void);
+/* The journal of the execution is about to begin anew, with this input. */
+void check_continued(const struct db_exec *x, const char *input);
 /* The worker heard that this row is durable. */
 void check_promise(int64_t exec_id, int64_t key, const char *result);
 /* A message was sent to the execution, with this payload. */

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The parameters of inferpipe.flush, by place. */
@@ -51,8 +52,15 @@ enum {
     A_NEXT_MS,
     PARAMETERS
 };
-enum { KEEP = 0, PARK = 1, END = 2, RECEIVE = 3, BACK = 4 };
-enum { KIND_SLEEP = 2, KIND_MESSAGE = 3, KIND_TX = 6, KIND_ATTEMPTS = 8, KIND_INTENT = 9 };
+enum { KEEP = 0, PARK = 1, END = 2, RECEIVE = 3, BACK = 4, CONTINUE = 6 };
+enum {
+    KIND_SLEEP = 2,
+    KIND_MESSAGE = 3,
+    KIND_TX = 6,
+    KIND_ATTEMPTS = 8,
+    KIND_INTENT = 9,
+    KIND_CONTINUED = 14
+};
 enum { WRITTEN = 0, LOCKED = 1, NOT_OURS = 2, CONFLICT = 3 };
 enum { GOT_MESSAGE = 1, GOT_TIMEOUT = 2, TIMED_OUT = 2 };
 enum { CLAIM_DEADLINE = 9, CLAIM_INPUT = 12, CLAIM_COLUMNS = 14 };
@@ -442,6 +450,28 @@ static void receive(struct flushing *f)
     let_go(f, DB_MESSAGE, intent && intent->wake_us ? intent->wake_us : db_now() + FAR_US);
 }
 
+/* sql/schema/flush_continue.sql: the journal of the next generation. */
+static void renew(struct flushing *f)
+{
+    struct db_exec *x = f->x;
+    const struct db_row *last = find_row(x, KIND_CONTINUED);
+    int generation = last ? (int)strtol(last->name, NULL, 10) + 1 : 1;
+    char input[DB_TEXT_SIZE];
+    struct db_row *row;
+
+    copy_item(input, sizeof(input), &f->p[P_OUTPUT], f->at);
+    check_continued(x, input);
+    x->row_count = x->attempt_count = 0;
+    x->crashes = 0;
+    x->has_journal = true;
+    x->fence++;
+    row = add_row(x, KIND_CONTINUED, 0, KIND_CONTINUED);
+    row->attempts = 1;
+    row->has_result = true;
+    (void)snprintf(row->name, sizeof(row->name), "%d", generation);
+    (void)snprintf(row->result, sizeof(row->result), "%s", input);
+}
+
 static void end(struct flushing *f)
 {
     struct db_exec *x = f->x;
@@ -459,6 +489,11 @@ static int write_run(struct flushing *f, int64_t fence)
     struct db_exec *x = f->x;
     bool ours = x && x->live && x->owner == f->worker && x->fence == fence;
 
+    if (sim.o.mutation == MUTATION_CONTINUED_TWICE && x && x->fence == fence + 1 &&
+        value(f, P_MOVE, f->at, KEEP) == CONTINUE && x->live && x->owner == f->worker) {
+        fence = x->fence;
+        ours = true;
+    }
     if (!ours && !(sim.o.mutation == MUTATION_NO_FENCE && x && x->live))
         return NOT_OURS;
     if (x->held_until > sim.now_us)
@@ -483,6 +518,9 @@ static int write_run(struct flushing *f, int64_t fence)
         break;
     case BACK:
         let_go(f, DB_READY, db_now());
+        break;
+    case CONTINUE:
+        renew(f);
         break;
     default:
         break;

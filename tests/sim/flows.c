@@ -60,6 +60,15 @@ static int tx_body(ifp_step_ctx *step, struct pg_conn *conn, const ifp_json *inp
     return body(step, input, ret);
 }
 
+static int go_on_with(ifp_run *run, const char *program, const ifp_json *input)
+{
+    const ifp_json *next;
+
+    IFP_TRY(ifp_json_build(run, &next, "{s:s, s:I}", "program", program, "ms",
+                           ifp_json_int(input, "/ms", 100)));
+    return ifp_continue_as_new(run, next);
+}
+
 static int one_letter(ifp_run *run, char letter, const ifp_json *input, const ifp_json **ret)
 {
     const ifp_step_options options = { .attempts = -1,
@@ -93,6 +102,8 @@ static int interpret(ifp_run *run, const ifp_json *input, const ifp_json **ret)
 
     IFP_TRY(ifp_json_build(run, &all, "i", 0));
     for (; *program; program++) {
+        if (*program == 'n')
+            return go_on_with(run, program + 1, input);
         IFP_TRY(one_letter(run, *program, input, &one));
         if (one)
             IFP_TRY(ifp_json_build(run, &all, "[v, v]", all, one));
@@ -113,7 +124,7 @@ const struct engine_workflow *flows_all(size_t *ret_count)
 
 void flows_draw(bool hangs, char program[FLOWS_PROGRAM_MAX], char *input, size_t size)
 {
-    static const char letters[] = "wwwwiisrrtxx";
+    static const char letters[] = "wwwwiisrrtxxn";
     int64_t len = world_between(1, FLOWS_PROGRAM_MAX - 2);
 
     for (int64_t i = 0; i < len; i++)

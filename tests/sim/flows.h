@@ -4,9 +4,10 @@
  *   w  a step on the pool          i  a step on the loop        s  a sleep
  *   r  waits for a message "go"    t  waits for a message that never comes, for 700 ms
  *   x  a transactional step        h  waits until it is canceled
+ *   n  continues as new with the letters behind it
  *
  * Each step gives a number that no other body gives.  The output nests all results in order, so it
- * shows what the workflow saw.
+ * shows what the workflow saw (of its last generation).
  */
 #ifndef TESTS_SIM_FLOWS_H
 #define TESTS_SIM_FLOWS_H

@@ -26,13 +26,14 @@
 /* A mistake put into the database on purpose: the checker must find it. */
 enum sim_mutation {
     MUTATION_NONE,
-    MUTATION_NO_FENCE,      /* writes are taken from whoever sends them */
-    MUTATION_EARLY_ACK,     /* the answer comes before the commit is durable */
-    MUTATION_NO_UNIQUE,     /* the journal takes a second row of one call */
-    MUTATION_LOST_RUN,      /* a dead worker is forgotten, and what it had with it */
-    MUTATION_STALE_JOURNAL, /* the journal is read from an old snapshot */
-    MUTATION_LOST_WAKE,     /* a message does not wake who waits for it */
-    MUTATION_TORN_TX,       /* what a step wrote stays although its transaction does not */
+    MUTATION_NO_FENCE,        /* writes are taken from whoever sends them */
+    MUTATION_EARLY_ACK,       /* the answer comes before the commit is durable */
+    MUTATION_NO_UNIQUE,       /* the journal takes a second row of one call */
+    MUTATION_LOST_RUN,        /* a dead worker is forgotten, and what it had with it */
+    MUTATION_STALE_JOURNAL,   /* the journal is read from an old snapshot */
+    MUTATION_LOST_WAKE,       /* a message does not wake who waits for it */
+    MUTATION_TORN_TX,         /* what a step wrote stays although its transaction does not */
+    MUTATION_CONTINUED_TWICE, /* a continuation that comes again is done again */
     MUTATIONS
 };
 const char *sim_mutation_name(enum sim_mutation m);

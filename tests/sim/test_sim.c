@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-enum { SCHEDULES = 1500, SEEDS_TO_CATCH = 300, FIRST_SEED = 20001 };
+enum { SCHEDULES = 1500, SEEDS_TO_CATCH = 3000, FIRST_SEED = 20001 };
 
 static void no_schedule_violates_anything(void **state)
 {
@@ -115,6 +115,12 @@ static void a_torn_transaction_is_caught(void **state)
     is_caught(MUTATION_TORN_TX);
 }
 
+static void a_continuation_that_is_done_twice_is_caught(void **state)
+{
+    (void)state;
+    is_caught(MUTATION_CONTINUED_TWICE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +133,7 @@ int main(void)
         cmocka_unit_test(a_stale_journal_is_caught),
         cmocka_unit_test(a_lost_wake_up_is_caught),
         cmocka_unit_test(a_torn_transaction_is_caught),
+        cmocka_unit_test(a_continuation_that_is_done_twice_is_caught),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -216,10 +216,15 @@ void sim_violation(const char *format, ...)
 const char *sim_mutation_name(enum sim_mutation m)
 {
     static const char *const names[MUTATIONS] = {
-        [MUTATION_NONE] = "none",           [MUTATION_NO_FENCE] = "no-fence",
-        [MUTATION_EARLY_ACK] = "early-ack", [MUTATION_NO_UNIQUE] = "no-unique",
-        [MUTATION_LOST_RUN] = "lost-run",   [MUTATION_STALE_JOURNAL] = "stale-journal",
-        [MUTATION_LOST_WAKE] = "lost-wake", [MUTATION_TORN_TX] = "torn-tx",
+        [MUTATION_NONE] = "none",
+        [MUTATION_NO_FENCE] = "no-fence",
+        [MUTATION_EARLY_ACK] = "early-ack",
+        [MUTATION_NO_UNIQUE] = "no-unique",
+        [MUTATION_LOST_RUN] = "lost-run",
+        [MUTATION_STALE_JOURNAL] = "stale-journal",
+        [MUTATION_LOST_WAKE] = "lost-wake",
+        [MUTATION_TORN_TX] = "torn-tx",
+        [MUTATION_CONTINUED_TWICE] = "continued-twice",
     };
 
     assert(m < MUTATIONS);

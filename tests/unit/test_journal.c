@@ -325,12 +325,57 @@ static void a_divergence_names_every_kind(void **state)
         { JOURNAL_PARALLEL, "parallel step" },
         { JOURNAL_CHILD_END, "end of a child" },
         { JOURNAL_AWAIT, "await" },
+        { JOURNAL_CONTINUED, "continue as new" },
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         assert_string_equal(journal_kind_name(kinds[i].kind), kinds[i].name);
     assert_string_equal(journal_kind_name((enum journal_kind)99), "nothing");
+}
+
+/* ---- generations ---------------------------------------------------------------------------- */
+
+static struct journal_row continued_row(const char *generation)
+{
+    return (struct journal_row){
+        .step_key = 14, .kind = JOURNAL_CONTINUED, .name = generation, .result = { "[1]", 3 }
+    };
+}
+
+static void a_journal_that_continues_knows_its_input_and_has_no_rows(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(f->j.generation, 0);
+    assert_null(f->j.input.text);
+    must_add(f, continued_row("2147483647"));
+    assert_int_equal(f->j.generation, INT32_MAX);
+    assert_string_equal(f->j.input.text, "[1]");
+    assert_int_equal(f->j.input.len, 3);
+    assert_int_equal(f->j.rows, 0);
+    assert_missing(f, step_call(1, "a"));
+    assert_int_equal(journal_finish(&f->j, 0, &f->e), 0);
+}
+
+static void a_beginning_that_cannot_be_is_refused(void **state)
+{
+    static const char *const numbers[] = { "", "0", "-1", "two", "2147483648" };
+    struct fixture *f = *state;
+    struct journal_row row;
+
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        assert_int_equal(add(f, continued_row(numbers[i])), IFP_EINVALID);
+    row = continued_row("1");
+    row.seq = 1;
+    assert_int_equal(add(f, row), IFP_EINVALID);
+    row = continued_row("1");
+    row.result.text = NULL;
+    assert_int_equal(add(f, row), IFP_EINVALID);
+    assert_int_equal(f->j.generation, 0);
+    must_add(f, continued_row("1"));
+    assert_int_equal(add(f, continued_row("2")), IFP_EINVALID);
+    assert_int_equal(f->j.generation, 1);
 }
 
 /* ---- children ------------------------------------------------------------------------------- */
@@ -720,6 +765,8 @@ int main(void)
         TEST(the_end_of_a_child_is_no_call_of_its_own),
         TEST(rows_max_is_the_last_number_that_may_be),
         TEST(rows_that_cannot_be_are_refused),
+        TEST(a_journal_that_continues_knows_its_input_and_has_no_rows),
+        TEST(a_beginning_that_cannot_be_is_refused),
         TEST(a_second_row_of_one_number_is_refused_and_the_first_stays),
         TEST(intents_and_attempts_are_kept_beside_the_row),
         TEST(they_answer_nothing_and_are_no_rows),

@@ -64,12 +64,13 @@ as $$
     where a.exec_id = r.exec_id and a.op = 'DELETE' and a.old_fence = r.fence
       and (a.old_owner <> 0 or r.status = 3))
   union all
-  select 'INV5: a claim raises the fence by one', c.exec_id, format('%s after %s', c.new_fence,
-    c.before)
+  select 'INV5: a claim and a continuation raise the fence by one', c.exec_id, format('%s after %s',
+    c.new_fence, c.before)
   from (
     select a.exec_id, a.new_fence,
       lag(a.new_fence) over (partition by a.exec_id order by a.audit_id) as before
-    from inferpipe_test.audit a where a.old_owner = 0 and a.new_owner <> 0) c
+    from inferpipe_test.audit a
+    where a.new_owner <> 0 and (a.old_owner = 0 or a.new_fence <> a.old_fence)) c
   where c.new_fence <> c.before + 1
 $$;
 
@@ -90,7 +91,8 @@ as $$
   select 'INV7: completed with calls missing', r.exec_id, format('%s rows, the last is %s', count(
     s.seq), max(s.seq))
   from inferpipe._inferpipe_results r
-  left join inferpipe._inferpipe_steps s on s.exec_id = r.exec_id and s.kind not in (9, 10)
+  left join inferpipe._inferpipe_steps s on s.exec_id = r.exec_id
+    and s.kind not in (9, 10, 14)
   where r.status = 1
   group by r.exec_id
   having count(s.seq) <> coalesce(p_rows, count(s.seq)) or count(distinct s.seq) <> count(s.seq)

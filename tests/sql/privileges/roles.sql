@@ -44,7 +44,7 @@ select inferpipe_test.setup();
 select inferpipe.start('order') as id \gset
 select inferpipe.send(:'id', 'm', '1', 'd');
 select fence from inferpipe_test.claim();
-select is(array_agg(verdict), array[0, 0, 0, 0]::int2[], 'a worker can do its work')
+select is(array_agg(verdict), array[0, 0, 0, 0, 0]::int2[], 'a worker can do its work')
 from (
   select verdict from inferpipe_test.flush(inferpipe.id_parse(:'id'), 1, 0, p_step => 'a',
     p_large => '"x"')
@@ -52,9 +52,11 @@ from (
   select verdict from inferpipe_test.flush(inferpipe.id_parse(:'id'), 1, 0, p_step => 'b',
     p_attempt => 1)
   union all
-  select verdict from inferpipe_test.flush(inferpipe.id_parse(:'id'), 1, 3, p_wait => 'm')
+  select verdict from inferpipe_test.flush(inferpipe.id_parse(:'id'), 1, 6, p_output => '2')
   union all
-  select verdict from inferpipe_test.flush(inferpipe.id_parse(:'id'), 1, 2, p_status => 2,
+  select verdict from inferpipe_test.flush(inferpipe.id_parse(:'id'), 2, 3, p_wait => 'm')
+  union all
+  select verdict from inferpipe_test.flush(inferpipe.id_parse(:'id'), 2, 2, p_status => 2,
     p_error_code => 'X')) f;
 select lives_ok(format('select inferpipe.retry(%L)', :'id'), 'retry');
 select is(inferpipe.cancel(:'id', true), 'canceled', 'cancel');
