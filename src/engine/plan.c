@@ -2,7 +2,8 @@
  * engine/plan.c - see the header.
  *
  * The first rows of a whole page of executions come with one statement; most journals end there.
- * The longer ones are read to their end one after the other.
+ * The longer ones are read to their end one after the other.  Pages begin small and grow while what
+ * they bring is little: large payloads make small pages.
  */
 #include "engine/plan.h"
 
@@ -15,7 +16,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { PAGE_EXECUTIONS = 64, PAGE_ROWS = 16 };
+enum { PAGE_EXECUTIONS = 64, PAGE_FIRST = 4, PAGE_ROWS = 16, PAGE_BYTES = 4 << 20, ROWS_MAX = 128 };
 
 struct plan_lane { /* whose workflow this program has */
     int32_t lane;
@@ -33,6 +34,8 @@ struct plan {
     struct arena texts;
     struct rehearsal page[PAGE_EXECUTIONS]; /* by id */
     size_t count;
+    int width;                 /* how many executions the next page has */
+    size_t bytes;              /* that the present one has brought */
     int64_t after, last;       /* ids: how far it has come, and where it ends */
     int64_t left;              /* how many more it may look at */
     struct rehearsal *reading; /* borrowed: one of the page, whose long journal is being read */
@@ -49,6 +52,7 @@ int plan_open(const struct plan_options *o, struct plan **ret, struct err *e)
         return err_set(e, IFP_ENOMEM, "out of memory");
     p->o = *o;
     p->left = o->limit ? o->limit : INT64_MAX;
+    p->width = PAGE_FIRST;
     arena_init(&p->texts, 0);
     rc = rehearse_open(o->config, &p->rehearse, e);
     if (rc != 0) {
@@ -203,6 +207,7 @@ static int conclude(struct plan *p, struct rehearsal *x)
         return out_of_memory(p);
     assert((end.verdict == IFP_CONTINUES) == (end.text[0] == '\0'));
     line->verdicts[end.verdict]++;
+    p->bytes += x->run->keep.used;
     if (end.verdict != IFP_CONTINUES)
         rc = tell(p, &(ifp_plan_finding){ .verdict = end.verdict,
                                           .workflow = line->workflow,
@@ -257,7 +262,7 @@ static int on_long_row(void *ctx, const struct store_journal_row *row)
 /* The rest of a journal; one that cannot be taken in needs no more of it. */
 static int read_on(struct plan *p, struct rehearsal *x)
 {
-    int limit = (int)config_int(p->o.config, CONFIG_JOURNAL_PAGE), rc;
+    int limit = (int)MIN(config_int(p->o.config, CONFIG_JOURNAL_PAGE), ROWS_MAX), rc;
 
     assert(limit >= 1 && x->run->load_rows == PAGE_ROWS);
     p->reading = x;
@@ -304,11 +309,12 @@ static int read_page(struct plan *p)
                                 .lane_count = p->lane_count,
                                 .after = p->after,
                                 .last = p->last,
-                                .limit = (int)MIN(p->left, PAGE_EXECUTIONS) };
+                                .limit = (int)MIN(p->left, p->width) };
     int64_t left = p->left;
     int rc = live_begin(p->o.client, p->e);
 
-    assert(p->count == 0 && left > 0);
+    assert(p->count == 0 && left > 0 && p->width >= 1);
+    p->bytes = 0;
     if (rc != 0)
         return rc;
     rc = live_executions(p->o.client, &range, on_execution, p, p->e);
@@ -316,6 +322,7 @@ static int read_page(struct plan *p)
         rc = read_journals(p);
     live_end(p->o.client);
     drop_page(p);
+    p->width = p->bytes > PAGE_BYTES ? MAX(p->width / 2, 1) : MIN(p->width * 2, PAGE_EXECUTIONS);
     if (left - p->left < range.limit)
         p->left = 0; /* it was the last one */
     return rc;

@@ -12,11 +12,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-enum { MANY = 10000, STEPS = 40, BUSY = 400, LARGE = 100000 };
+enum { MANY = 10000, STEPS = 40, BUSY = 400, MEGABYTES = 64, LARGE = 100000 };
 
 /* How the code was changed since the journals were written. */
 enum change { NO_CHANGE, ADD_STEP, END_EARLY, BAD_CALL };
@@ -316,17 +317,19 @@ static int64_t start_everything(struct enginetest *t)
     return id;
 }
 
-/* Each with an input of a kilobyte. */
-static void start_many(struct enginetest *t, const char *workflow, int count)
+/* Each with an input of so many bytes. */
+static void start_many(struct enginetest *t, const char *workflow, int count, size_t size)
 {
     static ifp_start_item items[CLIENT_BATCH_MAX];
     static int64_t ids[CLIENT_BATCH_MAX];
     static bool created[CLIENT_BATCH_MAX];
-    char input[1024];
+    char *input = malloc(size + 1);
     struct err e;
 
-    memset(input, '1', sizeof(input));
-    input[sizeof(input) - 1] = '\0';
+    assert_non_null(input);
+    memset(input, 'x', size);
+    input[0] = input[size - 1] = '"';
+    input[size] = '\0';
     for (size_t i = 0; i < ARRAY_LEN(items); i++)
         items[i] = (ifp_start_item){ .workflow = workflow, .input = input };
     for (int done = 0; done < count; done += CLIENT_BATCH_MAX) {
@@ -335,6 +338,7 @@ static void start_many(struct enginetest *t, const char *workflow, int count)
         assert_int_equal(client_check_items(&t->client, items, n, &bad, &e), 0);
         assert_int_equal(client_start_many(&t->client, items, n, ids, created, &e), 0);
     }
+    free(input);
 }
 
 /* ---- tests ----------------------------------------------------------------------------------- */
@@ -495,7 +499,7 @@ static void a_plan_beside_a_busy_worker_finds_nothing_wrong(void **state)
     int plans = 0;
 
     enginetest_fork(t, NULL);
-    start_many(t, "long-one", BUSY);
+    start_many(t, "long-one", BUSY, 2);
     do {
         assert_int_equal(plan_with(t, "5",
                                    (struct plan_options){ .workflows = workflows,
@@ -648,29 +652,44 @@ static int64_t plan_peak(struct enginetest *t, int64_t limit, int64_t expected)
     return peak();
 }
 
+#ifdef __SANITIZE_ADDRESS__
+enum { KEPT_FREED = 512 * 1024 }; /* KiB: memory that was freed is kept for a while */
+#else
+enum { KEPT_FREED = 0 };
+#endif
+
 /* Ten times as many live executions need no more memory. */
 static void memory_is_that_of_a_page(void **state)
 {
-#ifdef __SANITIZE_ADDRESS__
-    const int64_t more_max = 512 * 1024; /* it keeps what is freed for a while */
-#else
-    const int64_t more_max = 4 * 1024; /* the inputs alone are 10 MiB */
-#endif
     struct enginetest *t = *state;
     int64_t few, many;
 
-    start_many(t, "waiter", MANY);
+    start_many(t, "waiter", MANY, 1000);
     few = plan_peak(t, MANY / 10, MANY / 10);
     many = plan_peak(t, 0, MANY);
     print_message("plan: %" PRId64 " KiB with %d, %" PRId64 " KiB with %d\n", few, MANY / 10, many,
                   MANY);
-    assert_true(many < few + more_max);
+    assert_true(many < few + 4 * 1024 + KEPT_FREED); /* the inputs alone are 10 MiB */
+}
+
+static void large_payloads_make_small_pages(void **state)
+{
+    struct enginetest *t = *state;
+    int64_t one, all;
+
+    for (int i = 0; i < MEGABYTES; i++)
+        start_many(t, "waiter", 1, 1 << 20);
+    one = plan_peak(t, 1, 1);
+    all = plan_peak(t, 0, MEGABYTES);
+    print_message("plan: %" PRId64 " KiB with one, %" PRId64 " KiB with all\n", one, all);
+    assert_true(all < one + 32 * 1024 + KEPT_FREED); /* a page of them has 64 MiB, and twice */
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(memory_is_that_of_a_page, setup, teardown),
+        cmocka_unit_test_setup_teardown(large_payloads_make_small_pages, setup, teardown),
         cmocka_unit_test_setup_teardown(a_program_may_ask_by_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(every_kind_of_row_continues, setup, teardown),
         cmocka_unit_test_setup_teardown(a_worker_fails_in_the_words_of_the_plan, setup, teardown),
