@@ -182,6 +182,21 @@ static int long_one(ifp_run *run, const ifp_json *input, const ifp_json **ret)
     return ifp_receive(run, "end", NULL, ret);
 }
 
+/* Waits in its third generation. */
+static int again(ifp_run *run, const ifp_json *input, const ifp_json **ret)
+{
+    int64_t n = ifp_json_int(input, "/n", 0);
+    const ifp_json *next;
+
+    if (world.change == ADD_STEP && n == 2)
+        IFP_TRY(ifp_step(run, "added", give_back, input, ret));
+    IFP_TRY(ifp_step(run, "part", give_back, input, ret));
+    if (n == 2)
+        return ifp_receive(run, "end", NULL, ret);
+    IFP_TRY(ifp_json_build(run, &next, "{s:I}", "n", n + 1));
+    return ifp_continue_as_new(run, next);
+}
+
 static int waiter(ifp_run *run, const ifp_json *input, const ifp_json **ret)
 {
     (void)input;
@@ -189,6 +204,7 @@ static int waiter(ifp_run *run, const ifp_json *input, const ifp_json **ret)
 }
 
 static const struct engine_workflow workflows[] = {
+    ENGINETEST_WORKFLOW(again),
     ENGINETEST_WORKFLOW(everything),
     ENGINETEST_WORKFLOW(echo),
     ENGINETEST_WORKFLOW(holiday),
@@ -449,6 +465,26 @@ static void one_that_is_being_undone_continues(void **state)
     assert_non_null(strstr(found.message, "expected step \"tell\""));
 }
 
+/* Its journal begins with the input of the present generation. */
+static void a_later_generation_continues(void **state)
+{
+    struct enginetest *t = *state;
+    struct enginetest_worker *w = enginetest_worker(t, NULL);
+
+    enginetest_start(t, "again", "{\"n\": 0}", NULL);
+    enginetest_until_sql(t, "select count(*) = 1 from inferpipe._inferpipe_runs"
+                            " where state = 3 and owner = 0");
+    enginetest_leave(t, w);
+    enginetest_sql("{1,14}", "select array_agg(kind order by kind)::text"
+                             " from inferpipe._inferpipe_steps where kind <> 9");
+    plan_all(t);
+    expect(1, 0, 0, 0);
+    world.change = ADD_STEP;
+    plan_all(t);
+    expect(0, 1, 0, 0);
+    assert_non_null(strstr(found.message, "call 1: expected step \"part\""));
+}
+
 static void a_fork_continues(void **state)
 {
     struct enginetest *t = *state;
@@ -695,6 +731,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_worker_fails_in_the_words_of_the_plan, setup, teardown),
         cmocka_unit_test_setup_teardown(a_call_that_cannot_be_made_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_is_being_undone_continues, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_later_generation_continues, setup, teardown),
         cmocka_unit_test_setup_teardown(a_fork_continues, setup, teardown),
         cmocka_unit_test_setup_teardown(one_in_the_hands_of_a_worker_is_left_alone, setup,
                                         teardown),
