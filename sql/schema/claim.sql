@@ -1,13 +1,16 @@
 -- Gives up to p_limit due executions to a worker. The probes (lane, shard, priority, watermark) are
 -- made in the order given, each in the order of ready_at, until the limit is reached.
 --
--- The shape of the UPDATE matters: the sub-select in ARRAY() walks the due index and locks at most
--- what it takes, skipping what others hold; a join there becomes a hash over the whole table under
--- a generic plan, and a second `owner = 0` outside would let the planner walk all of the due index.
--- The row's input comes by a sub-select that cannot be turned round either (flush.sql). v_now is a
--- variable because a volatile call cannot bound an index scan. The watermark spares the walk over
--- dead index entries at the head of the range. A large input is fetched by a function of its own:
--- a sub-select would open all partitions of the payloads for each claim, also for small ones.
+-- Rows are locked spot by spot, by a walk along the due index that takes at most what is wanted and
+-- skips what others hold; then one UPDATE takes them all, as a statement costs more than a row. It
+-- finds them as they were chosen: the lock keeps them so. A join in place of the walk becomes a
+-- hash over the whole table under a generic plan. v_now is a variable because a volatile call
+-- cannot bound an index scan. The watermark spares the walk over dead index entries at the head of
+-- the range.
+--
+-- The row's input comes by a sub-select that cannot be turned round either (flush.sql). A large one
+-- is fetched by a function of its own: a sub-select would open all partitions of the payloads for
+-- each claim, also for small inputs.
 --
 -- Which of the spots hold anything is asked in one statement, without locks: an empty one costs a
 -- walk down the index. The function scan gives its rows in order, and nothing after it sorts.
@@ -41,10 +44,8 @@ declare
   c_ahead constant interval := '1 second';
   v_now timestamptz := inferpipe.clock();
   v_soon timestamptz := v_now + c_ahead;
-  v_left int4 := p_limit;
-  v_locked bool := false;
+  v_ids int8[] := '{}'; -- ours from here on: locked
   v_spot record;
-  v_taken int4;
 begin
   for v_spot in
     select u.lane, u.shard, u.prio, u.earliest, first.ready_at
@@ -56,40 +57,43 @@ begin
       order by q.lane, q.shard, q.prio, q.ready_at
       limit 1) first
   loop
-    exit when v_left <= 0;
+    exit when cardinality(v_ids) >= p_limit;
     if v_spot.ready_at > v_now then
       return query select 0::int8, 0, v_spot.lane, v_spot.shard, v_spot.prio, v_spot.ready_at,
         0::int2, 0::int2, false, null::timestamptz, v_now, 0::int8, null::bytea, v_now;
       continue;
     end if;
-    if not v_locked then
+    if v_ids = '{}' then
       perform inferpipe.worker_lock(p_worker);
-      perform pg_catalog.set_config('synchronous_commit', 'off', true);
-      v_locked := true;
     end if;
-    return query
-    with taken as (
-      update inferpipe._inferpipe_runs r
-      set owner = p_worker, fence = r.fence + 1, state = c_running, wait_key = 0
-      where r.exec_id = any (array(
-        select q.exec_id from inferpipe._inferpipe_runs q
-        where q.lane = v_spot.lane and q.shard = v_spot.shard and q.prio = v_spot.prio
-          and q.owner = 0 and q.ready_at >= v_spot.earliest and q.ready_at <= v_now
-        order by q.lane, q.shard, q.prio, q.ready_at
-        limit v_left
-        for no key update skip locked))
-      returning r.exec_id, r.fence, r.lane, r.shard, r.prio, r.ready_at, r.flags, r.crashes,
-        r.has_journal, r.deadline)
-    select t.exec_id, t.fence, t.lane, t.shard, t.prio, t.ready_at, t.flags, t.crashes,
-      t.has_journal, t.deadline, e.created_at, e.seed,
-      case e.codec when 0 then e.input else inferpipe.payload_read(e.exec_id, e.input) end, v_now
-    from taken t
-    cross join lateral (
-      select x.exec_id, x.created_at, x.seed, x.codec, x.input
-      from inferpipe._inferpipe_executions x where x.exec_id = t.exec_id limit 1) e;
-    get diagnostics v_taken = row_count;
-    v_left := v_left - v_taken;
+    v_ids := v_ids || array(
+      select q.exec_id from inferpipe._inferpipe_runs q
+      where q.lane = v_spot.lane and q.shard = v_spot.shard and q.prio = v_spot.prio
+        and q.owner = 0 and q.ready_at >= v_spot.ready_at and q.ready_at <= v_now
+      order by q.lane, q.shard, q.prio, q.ready_at
+      limit p_limit - cardinality(v_ids)
+      for no key update skip locked);
   end loop;
+  if v_ids = '{}' then
+    return;
+  end if;
+
+  perform pg_catalog.set_config('synchronous_commit', 'off', true);
+  return query
+  with taken as (
+    update inferpipe._inferpipe_runs r
+    set owner = p_worker, fence = r.fence + 1, state = c_running, wait_key = 0
+    where r.exec_id = any (v_ids)
+    returning r.exec_id, r.fence, r.lane, r.shard, r.prio, r.ready_at, r.flags, r.crashes,
+      r.has_journal, r.deadline)
+  select t.exec_id, t.fence, t.lane, t.shard, t.prio, t.ready_at, t.flags, t.crashes,
+    t.has_journal, t.deadline, e.created_at, e.seed,
+    case e.codec when 0 then e.input else inferpipe.payload_read(e.exec_id, e.input) end, v_now
+  from taken t
+  cross join lateral (
+    select x.exec_id, x.created_at, x.seed, x.codec, x.input
+    from inferpipe._inferpipe_executions x where x.exec_id = t.exec_id limit 1) e
+  order by t.prio, t.ready_at;
 end
 $$;
 
