@@ -46,31 +46,29 @@ begin
 end
 $$;
 
--- Nothing is claimed from the queue until it is resumed; what workers have in their hands goes on
--- until it ends or waits.
-create function inferpipe.pause(p_queue text, p_workspace text default 'default')
-returns void language plpgsql volatile security definer
+create function inferpipe.queue_hold(p_queue text, p_workspace text, p_paused bool)
+returns void language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_queue inferpipe._inferpipe_queues := inferpipe.queue_row(p_queue, p_workspace);
 begin
-  update inferpipe._inferpipe_queues q set paused = true, version = q.version + 1
-  where q.queue_id = v_queue.queue_id and not q.paused;
+  update inferpipe._inferpipe_queues q set paused = p_paused, version = q.version + 1
+  where q.queue_id = v_queue.queue_id and q.paused <> p_paused;
 end
 $$;
 
-create function inferpipe.resume(p_queue text, p_workspace text default 'default')
-returns void language plpgsql volatile security definer
+-- Nothing is claimed from the queue until it is resumed; what workers have in their hands goes on
+-- until it ends or waits.
+create function inferpipe.pause(p_queue text, p_workspace text default 'default')
+returns void language sql volatile security definer
 set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_queue inferpipe._inferpipe_queues := inferpipe.queue_row(p_queue, p_workspace);
-begin
-  update inferpipe._inferpipe_queues q set paused = false, version = q.version + 1
-  where q.queue_id = v_queue.queue_id and q.paused;
-end
-$$;
+as $$ select inferpipe.queue_hold(p_queue, p_workspace, true) $$;
+
+create function inferpipe.resume(p_queue text, p_workspace text default 'default')
+returns void language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$ select inferpipe.queue_hold(p_queue, p_workspace, false) $$;
 
 -- Takes all limits and the pause away. True: the queue is gone altogether, because no workflow has
 -- ever used it; the name of any other stays with its executions.
