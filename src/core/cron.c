@@ -170,6 +170,7 @@ static int64_t next_real(const struct cron *c, const struct zone *z, int64_t utc
         int32_t offset = zone_offset(z, begins);
         int64_t ends = zone_change(z, begins), local = cron_match(c, begins + offset - 1);
 
+        assert(ends > begins);
         if (local == CRON_NEVER)
             break;
         if (local - offset < ends)
@@ -253,6 +254,7 @@ static int64_t first_tick(const struct cron *c, const struct zone *z, const stru
     int64_t fresh = due->next >= fresh_from ? due->next : cron_next(c, z, fresh_from - 1);
     int64_t missed = CRON_NEVER;
 
+    assert(due->grace_s >= 0);
     if (due->next >= fresh_from)
         return fresh;
     switch (due->catchup) {

@@ -101,6 +101,7 @@ static int read_digits(struct parser *p)
 
     for (; is_digit(*p->at); p->at++)
         number = MIN(number * 10 + (*p->at - '0'), 9999);
+    assert(number >= -1 && number <= 9999);
     return number;
 }
 
@@ -111,6 +112,7 @@ static int read_value(struct parser *p, int *ret)
     const char *from = p->at;
     int value = word_value(f, from);
 
+    assert(p->id < FIELDS && p->at >= p->text);
     if (value >= 0) {
         p->at += 3;
         *ret = value;
@@ -202,6 +204,7 @@ static int read_range(struct parser *p)
     rc = read_step(p, last - first, &step);
     if (rc != 0)
         return rc;
+    assert(first >= f->min && last <= f->max && step >= 1);
     for (int value = first; value <= last; value += step)
         add_value(p, value);
     return 0;
@@ -214,6 +217,7 @@ static int read_end_of_month(struct parser *p)
     const char *from = p->at++;
     int back = 0;
 
+    assert(p->id == DAY);
     if ((*p->at & ~0x20) == 'W') {
         p->at++;
         p->c.last_working = true;
@@ -253,6 +257,7 @@ static int read_weekday_form(struct parser *p)
     const char *from = p->at;
     int day = word_value(&fields[WEEKDAY], from), nth;
 
+    assert(p->id == WEEKDAY);
     if ((*from & ~0x20) == 'L' && is_end(from[1]))
         return refuse(p, from, "L needs its day, as in 5L");
     if (day >= 0)

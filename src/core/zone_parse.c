@@ -46,6 +46,7 @@ static bool read_header(struct reader *r, struct header *ret)
     const unsigned char *at = r->data + r->at;
     uint32_t counts[6];
 
+    assert(r->at <= r->len);
     if (r->len - r->at < HEADER_SIZE || memcmp(at, "TZif", 4) != 0)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(counts); i++)
@@ -61,6 +62,7 @@ static bool read_header(struct reader *r, struct header *ret)
 /* Bytes that follow a header. */
 static size_t body_size(const struct header *h, size_t time_size)
 {
+    assert(time_size == 4 || time_size == 8);
     return h->changes * (time_size + 1) + h->types * TYPE_SIZE + h->characters +
            h->leaps * (time_size + 4) + h->standard_flags + h->utc_flags;
 }
@@ -70,6 +72,7 @@ static int read_changes(const unsigned char *at, const struct header *h, size_t 
 {
     const unsigned char *indexes = at + h->changes * time_size, *types = indexes + h->changes;
 
+    assert(h->types >= 1 && h->types <= TYPES_MAX && h->changes <= CHANGES_MAX);
     z->changes = mem_resize(NULL, h->changes + 1, sizeof(*z->changes));
     z->offsets = mem_resize(NULL, h->changes + 1, sizeof(*z->offsets));
     if (!z->changes || !z->offsets)

@@ -104,6 +104,7 @@ static void ended(struct branch *b, const struct journal_row *row)
     struct journal_slot *slot;
     int rc = journal_add(&run->journal, row);
 
+    assert(row->seq == b->order.call.seq && !b->job);
     if (rc != 0) {
         run->unkept = rc == IFP_ETOOLARGE || run->keep.full ? IFP_ETOOLARGE : IFP_ENOMEM;
         return;
@@ -253,6 +254,7 @@ void branch_committed(struct ifp_run *run)
 {
     struct list *next;
 
+    assert(run->journal.pending == 0);
     for (struct list *l = run->branches.next; l != &run->branches; l = next) {
         struct branch *b = CONTAINER_OF(l, struct branch, link);
         struct journal_slot *slot = journal_find(&run->journal, b->order.call.seq);
@@ -272,6 +274,7 @@ static void take_finished(struct ifp_run *run)
 {
     struct list *next;
 
+    assert(sm_is(&run->sm, RUN_BRANCHES) && !run->settling);
     for (struct list *l = run->branches.next; l != &run->branches; l = next) {
         struct branch *b = CONTAINER_OF(l, struct branch, link);
         struct ifp_step_ctx *job = b->job;
@@ -301,6 +304,7 @@ static int64_t start_due(struct ifp_run *run)
     int64_t now = engine_db_now(run->engine), earliest = 0;
     struct list *next;
 
+    assert(!run->settling && !run->canceled);
     run->settling = true; /* a step on the loop ends before job_start returns */
     for (struct list *l = run->branches.next; l != &run->branches; l = next) {
         struct branch *b = CONTAINER_OF(l, struct branch, link);
@@ -348,6 +352,7 @@ static void wait(struct ifp_run *run)
     int64_t next_us = run->canceled ? 0 : start_due(run);
     int64_t wake_us = next_us, now = engine_db_now(run->engine);
 
+    assert(sm_is(&run->sm, RUN_BRANCHES) && !timer_armed(&run->timer));
     if (run->unkept != 0 || has_news(run) || !branch_any(run)) { /* steps on the loop have ended */
         settle(run);
         return;
@@ -398,6 +403,7 @@ static bool join(struct ifp_run *run)
     struct journal_slot *slot = journal_slot(&run->journal, order.call.seq);
     struct branch *b;
 
+    assert(order.kind == ACT_STEP);
     if (!slot)
         return false;
     if (!slot->work && branch_add(run, &order, &b) != 0)

@@ -39,6 +39,7 @@ static struct flush_child *make_child(struct ifp_run *run, const struct journal_
     struct flush_child *child = arena_zalloc(&run->keep, sizeof(*child));
     const ifp_json *copy = value_copy(&run->keep, value_slice(input));
 
+    assert(call->seq >= 1 && call->kind == JOURNAL_CHILD);
     if (!child || !copy)
         return NULL;
     *child = (struct flush_child){ .step_key = call->step_key,
@@ -232,6 +233,7 @@ static int begin_timer(struct ifp_run *run, int64_t ms, int64_t *ret_us)
     const struct journal_row *row = NULL;
     int rc = call_begin(run, &call, &row, NULL);
 
+    assert(ms >= 0);
     if (rc < 0)
         return rc;
     *ret_us = row ? row->wake_us : 0;
@@ -299,6 +301,7 @@ static int decide(struct ifp_run *run, const ifp_future *futures, size_t n, int6
     const struct journal_row *row = NULL;
     int rc = timeout_ms >= 0 ? begin_timer(run, timeout_ms, &action.wake_us) : 0;
 
+    assert(n > 0 && timeout_ms >= -1);
     if (rc == 0)
         rc = call_begin(run, &action.call, &row, NULL);
     if (rc < 0)
@@ -325,6 +328,7 @@ static int outcome(struct ifp_run *run, const struct journal_row *ended, const i
     struct journal_call call = { .kind = JOURNAL_AWAIT, .name = "await" };
     int rc;
 
+    assert(row.kind == JOURNAL_PARALLEL || row.kind == JOURNAL_CHILD_END);
     if (row.status == JOURNAL_OK)
         return call_answer(run, &row, ret);
     rc = call_begin(run, &call, &known, NULL);

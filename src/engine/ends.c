@@ -120,6 +120,7 @@ static void on_read(struct store_op *op, int rc, const struct err *err)
         LOG_WARN("ends of children could not be read, trying again", LOG_ERR(err));
         return;
     }
+    assert(op->rows <= KEYS_MAX);
     for (int i = 0; i < op->rows; i++) {
         struct store_journal_row row = store_journal_at(op, i);
         struct ifp_run *run;

@@ -315,6 +315,7 @@ static void look_at_peer(struct engine *e, const struct store_tick_row *row)
         .backend_start = row->at_us == INT64_MIN ? 0 : row->at_us,
     };
 
+    assert(row->id > 0 && row->id != l->worker_id);
     if (engine_limit(e, CONFIG_LISTEN) == 0)
         look.backend = WATCH_UNKNOWN; /* behind a pooler backends come and go */
     switch (watch_peer(&l->watch, clock_mono_us(), &look)) {

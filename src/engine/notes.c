@@ -176,6 +176,7 @@ static int emit(struct ifp_run *run, const struct journal_call *call, struct flu
     struct note *copy = notes_copy(note);
     int rc;
 
+    assert(call->kind == JOURNAL_EMIT && note->seq == call->seq);
     if (!copy)
         return call_fatal(run, IFP_ENOMEM, "emit: out of memory");
     rc = call_record(run, &(struct journal_row){ .step_key = call->step_key,

@@ -86,6 +86,7 @@ int quotas_lanes(struct engine *e)
         if (c->lanes[i].queue != 0 && known == n)
             queues[n++] = c->lanes[i].queue;
     }
+    assert(n <= c->lane_count);
     rc = quota_set(&e->quotas.table, queues, n);
     mem_free(queues);
     if (rc == 0)

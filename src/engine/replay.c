@@ -114,6 +114,7 @@ int ifp_sleep_ms(ifp_run *run, int64_t ms)
                                                            .sleep_ms = ms,
                                                            .pending = true })) != 0)
         return rc;
+    assert(!row || action.wake_us > 0);
     return call_suspend(run, &action);
 }
 
@@ -275,6 +276,7 @@ static void settle(struct ifp_run *run, int rc, const ifp_json *output)
 {
     struct err e;
 
+    assert(run->action.kind == ACT_NONE && !run->job);
     if (rc > 0)
         call_fatal(run, IFP_EINVALID, "the workflow returned %d, but no call was waiting", rc);
     else if (!run->journal.marker && !run->stopped &&
@@ -296,6 +298,7 @@ static void settle(struct ifp_run *run, int rc, const ifp_json *output)
 
 static void finish(struct ifp_run *run, int rc, const ifp_json *output)
 {
+    assert(run->names && !run->unwinding);
     if (!call_is_starved(run) && !(rc == IFP_ENOMEM && !run->pass.full && !run->keep.full)) {
         if (run->action.kind == ACT_NONE)
             settle(run, rc, output);

@@ -48,6 +48,7 @@ static void recall(struct ifp_run *run, struct slice result)
     size_t pos = 0;
     int64_t seq;
 
+    assert(run->journal.marker != 0);
     run->begun = 0;
     if (jsonscan_find(result, "/begun", &value) == 0 && jsonscan_int(value, &seq) == 0 &&
         seq >= 0 && seq <= run->journal.count)
@@ -68,6 +69,7 @@ void unwind_prepare(struct ifp_run *run)
 {
     const struct journal_row *row = marker(run);
 
+    assert(!run->job);
     run->stop = run->canceled ? IFP_ECANCELED : run->expired ? IFP_ETIMEOUT : 0;
     run->stopped = false;
     run->unwinding = false;
@@ -139,6 +141,7 @@ static void describe(const struct ifp_run *run, struct buf *text)
 {
     const char *gap = "";
 
+    assert(run->journal.marker == 0);
     buf_printf(text, "{\"begun\":%d,\"sleep\":%d,\"open\":[",
                MAX(run->begun, (int32_t)run->journal.count), run->stop_sleep);
     for (uint32_t seq = 1; seq <= run->journal.count; seq++) {
@@ -157,6 +160,7 @@ static bool write_marker(struct ifp_run *run)
     struct buf text;
     int rc;
 
+    assert(run->unwinding && run->journal.marker == 0);
     crash_here(CRASH_UNWIND_BEGIN);
     buf_init(&text);
     describe(run, &text);
@@ -212,6 +216,7 @@ static bool is_done(struct ifp_run *run, const struct compensation *c, struct ac
                              .on_loop = c->on_loop };
     const struct journal_row *row = NULL;
 
+    assert(run->unwinding && c->fn);
     if (call_begin(run, &action.call, &row, NULL) < 0)
         return false;
     if (!row) {
@@ -228,6 +233,7 @@ static void compensate(struct ifp_run *run)
     struct action outcome = run->action;
     struct err e;
 
+    assert(outcome.kind == ACT_END && !run->unwinding);
     run->action = (struct action){ .kind = ACT_NONE };
     run->unwinding = true;
     branch_drop(run); /* no row may come behind the marker but those of compensations */

@@ -433,6 +433,7 @@ static int read_execution(const struct client *c, const struct pgres *res, int64
     char *input = NULL;
     char text[IFP_ID_SIZE];
 
+    assert(pgres_rows(res) <= 1);
     if (pgres_rows(res) == 0)
         return client_no_execution(c, id, e);
     if (!copy_execution(res, id, &found, ret_input ? &input : NULL)) {

@@ -27,6 +27,7 @@ struct columns {
 
 static int columns_init(struct columns *c, size_t n, struct err *e)
 {
+    assert(n <= CLIENT_BATCH_MAX);
     memset(c, 0, sizeof(*c));
     pgarray_init(&c->workflow, PGTYPE_TEXT);
     pgarray_init(&c->version, PGTYPE_TEXT);
@@ -137,6 +138,7 @@ static int columns_add(struct columns *c, const ifp_start_item *item, int64_t in
         pgarray_timestamptz(&c->run_at, o->run_at_ms * 1000);
     else
         pgarray_null(&c->run_at);
+    assert(c->run_at.count == c->what.count && c->hash.count == c->what.count);
     c->some_queued |= o->queue_key != NULL;
     c->all_keyed &= o->key != NULL;
     c->some_keyed |= o->key != NULL;

@@ -112,6 +112,7 @@ int client_cron_trigger(struct client *c, const char *name, int64_t *ret_id, str
     if (rc != 0)
         return rc;
     *ret_id = pgres_int8(res, 0, 0);
+    assert(*ret_id > 0);
     pgsync_free_result(res);
     return 0;
 }
@@ -136,6 +137,7 @@ int client_cron_delete(struct client *c, const char *name, struct err *e)
 
 static struct client_cron_row row_at(const struct pgres *res, int row)
 {
+    assert(row < pgres_rows(res));
     return (struct client_cron_row){
         .name = pgres_text(res, row, 0),
         .schedule = pgres_text(res, row, 1),
@@ -199,6 +201,7 @@ int client_cron_list(struct client *c, const char *name, client_cron_row_fn *row
         if (rc != 0)
             return rc;
         n = pgres_rows(res);
+        assert(n <= LIST_PAGE);
         for (int i = 0; rc == 0 && i < n; i++) {
             struct client_cron_row r = row_at(res, i);
 
@@ -234,6 +237,7 @@ int client_cron_history(struct client *c, const char *name, int limit, client_cr
     struct pgres *res;
     int rc = check_there(c, name, e);
 
+    assert(limit >= 1 && tick);
     if (rc != 0)
         return rc;
     pgargs_init(&args);

@@ -75,6 +75,7 @@ int client_events(struct client *c, int64_t id, int64_t after, ifp_event_fn *fn,
     struct pgres *res;
     int rc;
 
+    assert(fn && ret);
     if (after < 0 || after > INT32_MAX)
         return err_set(e, IFP_EINVALID, "after: is not the number of an event");
     rc = client_begin(c, &args, e);

@@ -185,6 +185,7 @@ int listing_steps(struct client *c, int64_t id, int after_seq, listing_step_fn *
     struct pgres *res;
     int err = client_begin(c, &args, e);
 
+    assert(after_seq >= 0 && row);
     if (err)
         return err;
     pgargs_int8(&args, id);

@@ -85,6 +85,7 @@ static int run_batch(struct client *c, const struct repair *r, const int64_t *id
     struct pgargs args;
     int err = client_begin(c, &args, e);
 
+    assert(r->kind <= REPAIR_FORK);
     if (err)
         return err;
     pgarray_init(&array, PGTYPE_INT8);
