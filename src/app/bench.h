@@ -65,7 +65,8 @@ int bench_fresh(struct bench *b, struct err *e) MUSTCHECK;
 int bench_sql(struct bench *b, const char *sql, struct err *e) MUSTCHECK;
 /* The int8 that the query gives in its first row; 0 for null. */
 int bench_ask(struct bench *b, const char *sql, int64_t *ret, struct err *e) MUSTCHECK;
-/* Asks until it is 0 (or, with `want`, at least that); IFP_ETIMEOUT after `limit_ms`. */
+/* Asks until it is 0 (or, with `want`, at least that); IFP_ETIMEOUT after `limit_ms`.  Between two
+ * looks it waits four times as long as a look takes: looking must not be part of the load. */
 int bench_until(struct bench *b, const char *sql, int64_t want, int64_t limit_ms,
                 struct err *e) MUSTCHECK;
 /* Starts up to CLIENT_BATCH_MAX executions as a client does, in one call. */

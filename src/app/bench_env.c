@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CONNECT_MS = 10000, LOOK_MS = 2, UP_MS = 20000, OUTPUT_SIZE = 65536 };
+enum { CONNECT_MS = 10000, LOOK_MS = 2, LOOK_PAUSE = 4, UP_MS = 20000, OUTPUT_SIZE = 65536 };
 
 /* ---- databases and SQL ---------------------------------------------------------------------- */
 
@@ -130,16 +130,20 @@ int bench_ask(struct bench *b, const char *sql, int64_t *ret, struct err *e)
 
 int bench_until(struct bench *b, const char *sql, int64_t want, int64_t limit_ms, struct err *e)
 {
-    int64_t end_us = clock_mono_us() + limit_ms * 1000, n = 0;
+    int64_t now_us = clock_mono_us(), end_us = now_us + limit_ms * 1000, n = 0;
 
     for (;;) {
+        int64_t asked_us = now_us;
+
         IFP_TRY(bench_ask(b, sql, &n, e));
         if (want == 0 ? n == 0 : n >= want)
             return 0;
-        if (clock_mono_us() > end_us)
+        now_us = clock_mono_us();
+        if (now_us > end_us)
             return err_set(e, IFP_ETIMEOUT, "%" PRId64 " after %" PRId64 " ms: %s", n, limit_ms,
                            sql);
-        wait_ms(LOOK_MS);
+        wait_ms(MAX(LOOK_MS, (now_us - asked_us) * LOOK_PAUSE / 1000));
+        now_us = clock_mono_us();
     }
 }
 

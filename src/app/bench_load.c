@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 500, LOAD_MS = 120000, REPEATS_MAX = 5, MILLION = 1000000 };
+enum { BATCH = 500, WARM = 6, LOAD_MS = 120000, REPEATS_MAX = 5, MILLION = 1000000 };
 
 /* ---- one load ------------------------------------------------------------------------------- */
 
@@ -59,10 +59,10 @@ static int load(struct bench *b, const char *flow, int64_t n, double *ret_per_s,
     return 0;
 }
 
-/* A load that fills the plans and pages, then one that counts. */
+/* A load that fills the plans of all connections and the pages, then one that counts. */
 static int warm_load(struct bench *b, const char *flow, int64_t n, double *ret_per_s, struct err *e)
 {
-    IFP_TRY(load(b, flow, 2 * BATCH, ret_per_s, e));
+    IFP_TRY(load(b, flow, WARM * BATCH, ret_per_s, e));
     return load(b, flow, n, ret_per_s, e);
 }
 
@@ -224,23 +224,29 @@ struct rates {
     double wf1[REPEATS_MAX], wf10[REPEATS_MAX], empty[REPEATS_MAX], self[REPEATS_MAX];
 };
 
-/* A worker that starts its executions itself; it is timed from its first start to its last end. */
+/* A worker that starts its executions itself. The first fifth fills its plans, as a load before the
+ * one that counts does elsewhere; timed is from the next start to the last end. */
 static int self_rate(struct bench *b, double *ret_per_s, struct err *e)
 {
-    int64_t n = b->quick ? 15000 : 100000, us;
-    char option[32];
+    int64_t n = b->quick ? 20000 : 100000, warm = n / 5, us;
+    char option[32], sql[300];
     const char *settings[] = { option, NULL };
 
     snprintf(option, sizeof(option), "self=%" PRId64, n);
     IFP_TRY(bench_fresh(b, e));
     IFP_TRY(bench_worker(b, settings, NULL, e));
+    /* Cheap until all are there: a count of what has ended takes longer and longer. */
+    IFP_TRY(
+        bench_until(b, "select last_value + 1 from inferpipe._inferpipe_id_seq", n, LOAD_MS, e));
     IFP_TRY(bench_until(b, "select count(*) from inferpipe._inferpipe_results", n, LOAD_MS, e));
-    IFP_TRY(bench_ask(b,
-                      "select (extract(epoch from (select max(finished_at) from"
-                      " inferpipe._inferpipe_results) - (select min(created_at) from"
-                      " inferpipe._inferpipe_executions)) * 1e6)::int8",
-                      &us, e));
-    *ret_per_s = (double)n / ((double)MAX(us, 1) / 1e6);
+    snprintf(sql, sizeof(sql),
+             "select (extract(epoch from (select max(finished_at) from"
+             " inferpipe._inferpipe_results) - (select created_at from"
+             " inferpipe._inferpipe_executions order by exec_id offset %" PRId64
+             " limit 1)) * 1e6)::int8",
+             warm);
+    IFP_TRY(bench_ask(b, sql, &us, e));
+    *ret_per_s = (double)(n - warm) / ((double)MAX(us, 1) / 1e6);
     return 0;
 }
 
