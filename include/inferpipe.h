@@ -256,8 +256,9 @@ IFP_API int ifp_emit(ifp_run *run, const char *kind, const ifp_json *data) IFP_M
 /*
  * True when this execution takes the change `id` of the workflow: it came here for the first time
  * after the change, which is recorded.  False when it has passed this place before: it goes on as
- * it began.  The answer for an id holds for the whole execution.  A program without this call
- * leaves an execution that took the change to others for some minutes, then fails it.
+ * it began.  The answer for an id holds until the execution ends or continues as new.  A program
+ * without this call leaves an execution that took the change to others for some minutes, then
+ * fails it.
  */
 IFP_API bool ifp_patched(ifp_run *run, const char *id);
 

@@ -75,7 +75,7 @@ begin
   from inferpipe._inferpipe_steps s
   join chaos.work w on w.exec_id = s.exec_id
   left join inferpipe._inferpipe_payloads p on p.exec_id = s.exec_id and p.hash = s.result
-  where s.kind <> 9;
+  where s.kind not in (9, 14);
   analyze chaos.ledger, chaos.history, chaos.work, chaos.journal;
 end
 $$;
@@ -461,6 +461,7 @@ as $$
   union all select 'failed as planned', count(*) from chaos.work w where w.status = 2
   union all select 'canceled', count(*) from chaos.work w where w.status = 3
   union all select 'journal rows', count(*) from chaos.journal
+  union all select 'continued as new', count(*) from inferpipe._inferpipe_steps s where s.kind = 14
   union all select 'bodies begun', count(*) from chaos.ledger l where l.what = 'begin'
   union all select 'bodies whose result was not kept', count(*) from chaos.ledger l
     where l.what = 'end' and not exists (
