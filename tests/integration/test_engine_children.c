@@ -4,7 +4,7 @@
  * a parent ends its children; what is retried meets again.
  */
 #include "base/clock.h"
-#include "lib/enginetest.h"
+#include "lib/fantest.h"
 
 #include <inttypes.h>
 #include <setjmp.h>
@@ -18,34 +18,7 @@
 
 enum { FAN_MAX = 10000 };
 
-static struct {
-    atomic_int passes, calls;
-    struct enginetest_gate gate;
-    atomic_bool broken; /* children fail while it is set */
-} world;
-
 /* ---- steps and small workflows --------------------------------------------------------------- */
-
-static int give_back(ifp_step_ctx *step, const ifp_json *input, const ifp_json **ret)
-{
-    (void)step;
-    atomic_fetch_add(&world.calls, 1);
-    *ret = input;
-    return 0;
-}
-
-static int pass_gate(ifp_step_ctx *step, const ifp_json *input, const ifp_json **ret)
-{
-    enginetest_gate_pass_or_cancel(&world.gate, step);
-    return give_back(step, input, ret);
-}
-
-static int fail_while_broken(ifp_step_ctx *step, const ifp_json *input, const ifp_json **ret)
-{
-    if (atomic_load(&world.broken))
-        return ifp_step_fail(step, "BROKEN", IFP_FINAL, "it is broken");
-    return give_back(step, input, ret);
-}
 
 static int echo(ifp_run *run, const ifp_json *input, const ifp_json **ret)
 {
@@ -56,17 +29,17 @@ static int echo(ifp_run *run, const ifp_json *input, const ifp_json **ret)
 
 static int work(ifp_run *run, const ifp_json *input, const ifp_json **ret)
 {
-    return ifp_step(run, "work", give_back, input, ret);
+    return ifp_step(run, "work", fantest_give_back, input, ret);
 }
 
 static int gated(ifp_run *run, const ifp_json *input, const ifp_json **ret)
 {
-    return ifp_step(run, "gated", pass_gate, input, ret);
+    return ifp_step(run, "gated", fantest_pass_gate, input, ret);
 }
 
 static int fragile(ifp_run *run, const ifp_json *input, const ifp_json **ret)
 {
-    return ifp_step(run, "fragile", fail_while_broken, input, ret);
+    return ifp_step(run, "fragile", fantest_fail_while_broken, input, ret);
 }
 
 static int waits(ifp_run *run, const ifp_json *input, const ifp_json **ret)
@@ -111,7 +84,7 @@ static int fan_out(ifp_run *run, const ifp_json *input, const ifp_json **ret)
     size_t n = (size_t)ifp_json_int(input, "", 0);
     int64_t sum = 0;
 
-    atomic_fetch_add(&world.passes, 1);
+    atomic_fetch_add(&fantest.passes, 1);
     for (size_t i = 0; i < n; i++) {
         const ifp_json *number;
 
@@ -136,12 +109,12 @@ static int race(ifp_run *run, const ifp_json *input, const ifp_json **ret)
     const ifp_json *value;
 
     (void)input;
-    atomic_fetch_add(&world.passes, 1);
+    atomic_fetch_add(&fantest.passes, 1);
     for (int i = 0; i < 2; i++)
         IFP_TRY(ifp_spawn_child(run, "waits", NULL, NULL, &futures[i]));
     IFP_TRY(ifp_await_any(run, futures, 2, &first));
     IFP_TRY(ifp_future_result(run, futures[first], &value));
-    IFP_TRY(ifp_step(run, "won", give_back, value, &value));
+    IFP_TRY(ifp_step(run, "won", fantest_give_back, value, &value));
     second = 1 - first;
     IFP_TRY(ifp_await(run, futures[second], NULL, &value));
     return ifp_json_build(run, ret, "[i, v]", (int)first, value);
@@ -156,7 +129,7 @@ static int impatient(ifp_run *run, const ifp_json *input, const ifp_json **ret)
     rc = ifp_await(run, future, ifp_json_str(input, "/timeout", "1h"), ret);
     if (rc != IFP_ETIMEOUT)
         return rc;
-    IFP_TRY(ifp_step(run, "late", give_back, NULL, ret));
+    IFP_TRY(ifp_step(run, "late", fantest_give_back, NULL, ret));
     return ifp_await(run, future, NULL, ret);
 }
 
@@ -204,7 +177,7 @@ static int no_future(ifp_run *run, const ifp_json *input, const ifp_json **ret)
 /* Another child than the one recorded, once the first attempt of the gate has passed. */
 static int changes_its_mind(ifp_run *run, const ifp_json *input, const ifp_json **ret)
 {
-    const char *name = atomic_fetch_add(&world.passes, 1) == 0 ? "first" : "second";
+    const char *name = atomic_fetch_add(&fantest.passes, 1) == 0 ? "first" : "second";
 
     (void)input;
     return ifp_child_with(run, "echo", NULL, ret, &(ifp_child_options){ .name = name });
@@ -233,22 +206,7 @@ static const struct engine_workflow workflows[] = {
 
 static int setup(void **state)
 {
-    int rc = enginetest_setup(state);
-
-    atomic_store(&world.passes, 0);
-    atomic_store(&world.calls, 0);
-    atomic_store(&world.broken, false);
-    enginetest_gate_open(&world.gate);
-    enginetest_define(*state, workflows, sizeof(workflows) / sizeof(workflows[0]));
-    return rc;
-}
-
-static int teardown(void **state)
-{
-    int rc = enginetest_teardown(state);
-
-    enginetest_gate_close(&world.gate);
-    return rc;
+    return fantest_setup(state, workflows, sizeof(workflows) / sizeof(workflows[0]));
 }
 
 /* The id of a parent's child, by the order of their starts. */
@@ -420,7 +378,7 @@ static void a_fan_out_takes_a_pass_to_start_and_one_to_end(void **state)
 
     enginetest_worker(t, NULL);
     enginetest_completes(t, enginetest_start(t, "fan_out", "100", NULL), "4950");
-    assert_int_equal(atomic_load(&world.passes), 2);
+    assert_int_equal(atomic_load(&fantest.passes), 2);
 }
 
 static void a_long_fan_out_starts_in_several_commits(void **state)
@@ -429,7 +387,7 @@ static void a_long_fan_out_starts_in_several_commits(void **state)
 
     enginetest_worker(t, "spawn-batch=10");
     enginetest_completes(t, enginetest_start(t, "fan_out", "35", NULL), "595");
-    assert_int_equal(atomic_load(&world.passes), 5); /* 10, 20, 30, 35 and the end */
+    assert_int_equal(atomic_load(&fantest.passes), 5); /* 10, 20, 30, 35 and the end */
     enginetest_sql("4", "select count(distinct done_at) from inferpipe._inferpipe_steps"
                         " where kind = 4");
 }
@@ -564,7 +522,7 @@ static void a_deadline_of_the_parent_ends_its_children(void **state)
     enginetest_worker(t, NULL);
     id = enginetest_start(t, "one_child", "{\"workflow\":\"gated\"}",
                           &(ifp_start_options){ .deadline_ms = 3600000 });
-    enginetest_until_count(t, &world.gate.came, 1);
+    enginetest_until_count(t, &fantest.gate.came, 1);
     enginetest_db_clock("2 hours");
     enginetest_fails(t, id, "TIMEOUT", "deadline");
     enginetest_wait(t, child_of(t, id, 0), IFP_STATUS_CANCELED);
@@ -578,10 +536,10 @@ static void a_retried_parent_retries_the_child_it_failed_with(void **state)
     int64_t id;
 
     enginetest_worker(t, NULL);
-    atomic_store(&world.broken, true);
+    atomic_store(&fantest.broken, true);
     id = enginetest_start(t, "one_child", "{\"workflow\":\"fragile\",\"input\":7}", NULL);
     enginetest_fails(t, id, "BROKEN", "it is broken");
-    atomic_store(&world.broken, false);
+    atomic_store(&fantest.broken, false);
     enginetest_retry(t, id);
     enginetest_completes(t, id, "7");
     enginetest_sql(
@@ -610,11 +568,11 @@ static void a_retried_child_does_not_change_what_its_parent_was_told(void **stat
     int64_t id, child;
 
     enginetest_worker(t, NULL);
-    atomic_store(&world.broken, true);
+    atomic_store(&fantest.broken, true);
     id = enginetest_start(t, "catches", "{\"workflow\":\"fragile\",\"input\":7}", NULL);
     enginetest_wait(t, id, IFP_COMPLETED);
     child = child_of(t, id, 0);
-    atomic_store(&world.broken, false);
+    atomic_store(&fantest.broken, false);
     enginetest_retry(t, child);
     enginetest_completes(t, child, "7");
     enginetest_sql("failed",
@@ -637,7 +595,7 @@ static void a_family_moves_between_workers(void **state)
     enginetest_completes(t, id, "9");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, fantest_teardown)
 
 int main(void)
 {

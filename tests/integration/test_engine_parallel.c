@@ -4,7 +4,7 @@
  * step; the number of passes does not grow with theirs.
  */
 #include "base/clock.h"
-#include "lib/enginetest.h"
+#include "lib/fantest.h"
 
 #include <inttypes.h>
 #include <setjmp.h>
@@ -17,42 +17,15 @@
 
 enum { FAN_MAX = 10000 };
 
-static struct {
-    atomic_int passes, calls, tries;
-    struct enginetest_gate gate;
-    atomic_bool broken;
-} world;
-
 /* ---- steps ----------------------------------------------------------------------------------- */
-
-static int give_back(ifp_step_ctx *step, const ifp_json *input, const ifp_json **ret)
-{
-    (void)step;
-    atomic_fetch_add(&world.calls, 1);
-    *ret = input;
-    return 0;
-}
-
-static int pass_gate(ifp_step_ctx *step, const ifp_json *input, const ifp_json **ret)
-{
-    enginetest_gate_pass_or_cancel(&world.gate, step);
-    return give_back(step, input, ret);
-}
 
 /* The first two attempts fail. */
 static int third_time_lucky(ifp_step_ctx *step, const ifp_json *input, const ifp_json **ret)
 {
-    atomic_fetch_add(&world.tries, 1);
+    atomic_fetch_add(&fantest.tries, 1);
     if (ifp_step_attempt(step) < 3)
         return ifp_step_fail(step, "FLAKY", IFP_RETRY, "not yet");
-    return give_back(step, input, ret);
-}
-
-static int fail_while_broken(ifp_step_ctx *step, const ifp_json *input, const ifp_json **ret)
-{
-    if (atomic_load(&world.broken))
-        return ifp_step_fail(step, "BROKEN", IFP_FINAL, "it is broken");
-    return give_back(step, input, ret);
+    return fantest_give_back(step, input, ret);
 }
 
 /* ---- workflows ------------------------------------------------------------------------------- */
@@ -92,9 +65,9 @@ static int fan(ifp_run *run, const ifp_json *input, const ifp_json **ret)
     int n = (int)ifp_json_int(input, "/n", 0);
     ifp_step_options o = { .flags = ifp_json_bool(input, "/inline", false) ? IFP_INLINE : 0 };
 
-    atomic_fetch_add(&world.passes, 1);
+    atomic_fetch_add(&fantest.passes, 1);
     for (int i = 0; i < n; i++)
-        IFP_TRY(spawn_number(run, give_back, i, &o, &futures[i]));
+        IFP_TRY(spawn_number(run, fantest_give_back, i, &o, &futures[i]));
     IFP_TRY(ifp_await_all(run, futures, (size_t)n));
     return sum_of(run, futures, n, ret);
 }
@@ -106,7 +79,7 @@ static int gated(ifp_run *run, const ifp_json *input, const ifp_json **ret)
 
     (void)input;
     for (int i = 0; i < 3; i++)
-        IFP_TRY(spawn_number(run, pass_gate, i, NULL, &futures[i]));
+        IFP_TRY(spawn_number(run, fantest_pass_gate, i, NULL, &futures[i]));
     IFP_TRY(ifp_await_all(run, futures, 3));
     return sum_of(run, futures, 3, ret);
 }
@@ -118,11 +91,11 @@ static int first_of_two(ifp_run *run, const ifp_json *input, const ifp_json **re
     const ifp_json *value;
 
     (void)input;
-    IFP_TRY(spawn_number(run, pass_gate, 10, NULL, &futures[0]));
-    IFP_TRY(spawn_number(run, give_back, 11, NULL, &futures[1]));
+    IFP_TRY(spawn_number(run, fantest_pass_gate, 10, NULL, &futures[0]));
+    IFP_TRY(spawn_number(run, fantest_give_back, 11, NULL, &futures[1]));
     IFP_TRY(ifp_await_any(run, futures, 2, &first));
     IFP_TRY(ifp_future_result(run, futures[first], &value));
-    IFP_TRY(ifp_step(run, "after", give_back, value, &value));
+    IFP_TRY(ifp_step(run, "after", fantest_give_back, value, &value));
     return ifp_json_build(run, ret, "[i, v]", (int)first, value);
 }
 
@@ -132,9 +105,9 @@ static int step_beside(ifp_run *run, const ifp_json *input, const ifp_json **ret
     const ifp_json *one, *two;
 
     (void)input;
-    IFP_TRY(spawn_number(run, pass_gate, 1, NULL, &future));
-    IFP_TRY(ifp_step(run, "beside", give_back, NULL, &one));
-    IFP_TRY(ifp_step(run, "and again", give_back, NULL, &one));
+    IFP_TRY(spawn_number(run, fantest_pass_gate, 1, NULL, &future));
+    IFP_TRY(ifp_step(run, "beside", fantest_give_back, NULL, &one));
+    IFP_TRY(ifp_step(run, "and again", fantest_give_back, NULL, &one));
     IFP_TRY(ifp_await(run, future, NULL, &two));
     return ifp_json_build(run, ret, "[v, v]", one, two);
 }
@@ -156,9 +129,9 @@ static int sleeps_beside(ifp_run *run, const ifp_json *input, const ifp_json **r
 {
     ifp_future future;
 
-    IFP_TRY(spawn_number(run, pass_gate, 4, NULL, &future));
+    IFP_TRY(spawn_number(run, fantest_pass_gate, 4, NULL, &future));
     IFP_TRY(ifp_sleep(run, ifp_json_str(input, "", "1h")));
-    IFP_TRY(ifp_step(run, "slept", give_back, NULL, ret));
+    IFP_TRY(ifp_step(run, "slept", fantest_give_back, NULL, ret));
     return ifp_await(run, future, NULL, ret);
 }
 
@@ -168,7 +141,7 @@ static int receives_beside(ifp_run *run, const ifp_json *input, const ifp_json *
     const ifp_json *message, *part;
 
     (void)input;
-    IFP_TRY(spawn_number(run, pass_gate, 5, NULL, &future));
+    IFP_TRY(spawn_number(run, fantest_pass_gate, 5, NULL, &future));
     IFP_TRY(ifp_receive(run, "go", NULL, &message));
     IFP_TRY(ifp_await(run, future, NULL, &part));
     return ifp_json_build(run, ret, "[v, v]", message, part);
@@ -180,11 +153,11 @@ static int impatient(ifp_run *run, const ifp_json *input, const ifp_json **ret)
     int rc;
 
     (void)input;
-    IFP_TRY(spawn_number(run, pass_gate, 6, NULL, &future));
+    IFP_TRY(spawn_number(run, fantest_pass_gate, 6, NULL, &future));
     rc = ifp_await(run, future, "1h", ret);
     if (rc != IFP_ETIMEOUT)
         return rc;
-    IFP_TRY(ifp_step(run, "late", give_back, NULL, ret));
+    IFP_TRY(ifp_step(run, "late", fantest_give_back, NULL, ret));
     return ifp_await(run, future, NULL, ret);
 }
 
@@ -193,8 +166,8 @@ static int time_limit(ifp_run *run, const ifp_json *input, const ifp_json **ret)
     ifp_future future;
 
     (void)input;
-    IFP_TRY(spawn_number(run, pass_gate, 7, &(ifp_step_options){ .attempts = 1, .timeout_ms = 50 },
-                         &future));
+    IFP_TRY(spawn_number(run, fantest_pass_gate, 7,
+                         &(ifp_step_options){ .attempts = 1, .timeout_ms = 50 }, &future));
     return ifp_await(run, future, NULL, ret);
 }
 
@@ -203,9 +176,9 @@ static int mixed(ifp_run *run, const ifp_json *input, const ifp_json **ret)
     ifp_future futures[4];
 
     (void)input;
-    IFP_TRY(spawn_number(run, give_back, 1, NULL, &futures[0]));
+    IFP_TRY(spawn_number(run, fantest_give_back, 1, NULL, &futures[0]));
     IFP_TRY(ifp_spawn_child(run, "fan", NULL, NULL, &futures[1]));
-    IFP_TRY(spawn_number(run, give_back, 2, NULL, &futures[2]));
+    IFP_TRY(spawn_number(run, fantest_give_back, 2, NULL, &futures[2]));
     IFP_TRY(ifp_spawn_child(run, "fan", NULL, NULL, &futures[3]));
     IFP_TRY(ifp_await_all(run, futures, 4));
     return sum_of(run, futures, 4, ret);
@@ -217,10 +190,10 @@ static int child_beside(ifp_run *run, const ifp_json *input, const ifp_json **re
     ifp_future futures[2];
     const ifp_json *child, *step;
 
-    IFP_TRY(spawn_number(run, pass_gate, 5, NULL, &futures[0]));
+    IFP_TRY(spawn_number(run, fantest_pass_gate, 5, NULL, &futures[0]));
     IFP_TRY(ifp_spawn_child(run, "echo", input, NULL, &futures[1]));
     IFP_TRY(ifp_await(run, futures[1], NULL, &child));
-    IFP_TRY(ifp_step(run, "behind the child", give_back, child, &child));
+    IFP_TRY(ifp_step(run, "behind the child", fantest_give_back, child, &child));
     IFP_TRY(ifp_await(run, futures[0], NULL, &step));
     return ifp_json_build(run, ret, "[v, v]", child, step);
 }
@@ -233,13 +206,13 @@ static int children_beside(ifp_run *run, const ifp_json *input, const ifp_json *
     const ifp_json *number;
 
     (void)input;
-    IFP_TRY(spawn_number(run, pass_gate, 0, NULL, &futures[CHILDREN]));
+    IFP_TRY(spawn_number(run, fantest_pass_gate, 0, NULL, &futures[CHILDREN]));
     for (int i = 0; i < CHILDREN; i++) {
         IFP_TRY(ifp_json_build(run, &number, "i", 1));
         IFP_TRY(ifp_spawn_child(run, "echo", number, NULL, &futures[i]));
     }
     IFP_TRY(ifp_await_all(run, futures, CHILDREN));
-    IFP_TRY(ifp_step(run, "behind the child", give_back, NULL, &number));
+    IFP_TRY(ifp_step(run, "behind the child", fantest_give_back, NULL, &number));
     IFP_TRY(ifp_await_all(run, futures, CHILDREN + 1));
     return sum_of(run, futures, CHILDREN + 1, ret);
 }
@@ -249,9 +222,9 @@ static int fragile(ifp_run *run, const ifp_json *input, const ifp_json **ret)
     ifp_future futures[3];
 
     (void)input;
-    IFP_TRY(spawn_number(run, give_back, 1, NULL, &futures[0]));
-    IFP_TRY(spawn_number(run, fail_while_broken, 2, NULL, &futures[1]));
-    IFP_TRY(spawn_number(run, give_back, 3, NULL, &futures[2]));
+    IFP_TRY(spawn_number(run, fantest_give_back, 1, NULL, &futures[0]));
+    IFP_TRY(spawn_number(run, fantest_fail_while_broken, 2, NULL, &futures[1]));
+    IFP_TRY(spawn_number(run, fantest_give_back, 3, NULL, &futures[2]));
     IFP_TRY(ifp_await_all(run, futures, 3));
     return sum_of(run, futures, 3, ret);
 }
@@ -261,16 +234,16 @@ static int leaves(ifp_run *run, const ifp_json *input, const ifp_json **ret)
 {
     ifp_future future;
 
-    IFP_TRY(spawn_number(run, pass_gate, 1, NULL, &future));
-    return ifp_step(run, "only", give_back, input, ret);
+    IFP_TRY(spawn_number(run, fantest_pass_gate, 1, NULL, &future));
+    return ifp_step(run, "only", fantest_give_back, input, ret);
 }
 
 static int changes_its_mind(ifp_run *run, const ifp_json *input, const ifp_json **ret)
 {
-    const char *name = atomic_fetch_add(&world.passes, 1) == 0 ? "first" : "second";
+    const char *name = atomic_fetch_add(&fantest.passes, 1) == 0 ? "first" : "second";
     ifp_future future;
 
-    IFP_TRY(ifp_spawn(run, name, give_back, input, &future));
+    IFP_TRY(ifp_spawn(run, name, fantest_give_back, input, &future));
     return ifp_await(run, future, NULL, ret);
 }
 
@@ -287,23 +260,7 @@ static const struct engine_workflow workflows[] = {
 
 static int setup(void **state)
 {
-    int rc = enginetest_setup(state);
-
-    atomic_store(&world.passes, 0);
-    atomic_store(&world.calls, 0);
-    atomic_store(&world.tries, 0);
-    atomic_store(&world.broken, false);
-    enginetest_gate_open(&world.gate);
-    enginetest_define(*state, workflows, sizeof(workflows) / sizeof(workflows[0]));
-    return rc;
-}
-
-static int teardown(void **state)
-{
-    int rc = enginetest_teardown(state);
-
-    enginetest_gate_close(&world.gate);
-    return rc;
+    return fantest_setup(state, workflows, sizeof(workflows) / sizeof(workflows[0]));
 }
 
 /* ---- beside each other ----------------------------------------------------------------------- */
@@ -314,8 +271,8 @@ static void each_runs_once_and_the_passes_do_not_grow(void **state)
 
     enginetest_worker(t, NULL);
     enginetest_completes(t, enginetest_start(t, "fan", "{\"n\":200}", NULL), "19900");
-    assert_int_equal(atomic_load(&world.calls), 200);
-    assert_int_equal(atomic_load(&world.passes), 2);
+    assert_int_equal(atomic_load(&fantest.calls), 200);
+    assert_int_equal(atomic_load(&fantest.passes), 2);
     enginetest_sql("200", "select count(*) from inferpipe._inferpipe_steps where kind = 7");
 }
 
@@ -325,7 +282,7 @@ static void they_may_run_on_the_loop(void **state)
 
     enginetest_worker(t, NULL);
     enginetest_completes(t, enginetest_start(t, "fan", "{\"n\":50,\"inline\":true}", NULL), "1225");
-    assert_int_equal(atomic_load(&world.passes), 2);
+    assert_int_equal(atomic_load(&fantest.passes), 2);
 }
 
 static void they_are_under_way_at_once(void **state)
@@ -335,8 +292,8 @@ static void they_are_under_way_at_once(void **state)
 
     enginetest_worker(t, NULL);
     id = enginetest_start(t, "gated", NULL, NULL);
-    enginetest_until_count(t, &world.gate.came, 3);
-    enginetest_gate_let(&world.gate, 3);
+    enginetest_until_count(t, &fantest.gate.came, 3);
+    enginetest_gate_let(&fantest.gate, 3);
     enginetest_completes(t, id, "3");
 }
 
@@ -347,12 +304,12 @@ static void one_that_ended_is_recorded_while_others_run(void **state)
 
     enginetest_worker(t, NULL);
     id = enginetest_start(t, "gated", NULL, NULL);
-    enginetest_until_count(t, &world.gate.came, 3);
-    enginetest_gate_let(&world.gate, 1);
+    enginetest_until_count(t, &fantest.gate.came, 3);
+    enginetest_gate_let(&fantest.gate, 1);
     enginetest_until_sql(t, "select count(*) = 1 from inferpipe._inferpipe_steps where kind = 7");
-    enginetest_gate_let(&world.gate, 2);
+    enginetest_gate_let(&fantest.gate, 2);
     enginetest_completes(t, id, "3");
-    assert_int_equal(atomic_load(&world.calls), 3);
+    assert_int_equal(atomic_load(&fantest.calls), 3);
 }
 
 static double fan_seconds(struct enginetest *t, const char *input, const char *sum)
@@ -384,7 +341,7 @@ static void the_first_lets_the_function_go_on(void **state)
     enginetest_worker(t, NULL);
     id = enginetest_start(t, "first_of_two", NULL, NULL);
     enginetest_completes(t, id, "[1,11]");
-    enginetest_gate_let(&world.gate, 1);
+    enginetest_gate_let(&fantest.gate, 1);
 }
 
 static void steps_of_the_function_run_beside_them(void **state)
@@ -396,7 +353,7 @@ static void steps_of_the_function_run_beside_them(void **state)
     id = enginetest_start(t, "step_beside", NULL, NULL);
     enginetest_until_sql(t, "select count(*) from inferpipe._inferpipe_steps"
                             " where name = 'and again'");
-    enginetest_gate_let(&world.gate, 1);
+    enginetest_gate_let(&fantest.gate, 1);
     enginetest_completes(t, id, "[null,1]");
 }
 
@@ -418,7 +375,7 @@ static void the_end_of_a_child_is_heard_beside_a_step(void **state)
     enginetest_until_sql(t, "select count(*) from inferpipe._inferpipe_steps"
                             " where name = 'behind the child'");
     enginetest_sql("1", "select count(*) from inferpipe._inferpipe_runs where fence = 1");
-    enginetest_gate_let(&world.gate, 1);
+    enginetest_gate_let(&fantest.gate, 1);
     enginetest_completes(t, id, "[\"c\",5]");
 }
 
@@ -431,7 +388,7 @@ static void the_ends_of_many_children_are_heard_beside_a_step(void **state)
     id = enginetest_start(t, "children_beside", NULL, NULL);
     enginetest_until_sql(t, "select count(*) from inferpipe._inferpipe_steps"
                             " where name = 'behind the child'");
-    enginetest_gate_let(&world.gate, 1);
+    enginetest_gate_let(&fantest.gate, 1);
     enginetest_completes(t, id, "1200");
 }
 
@@ -460,7 +417,7 @@ static void short_backoffs_stay_in_memory(void **state)
 
     enginetest_worker(t, NULL);
     enginetest_completes(t, enginetest_start(t, "retries", "1", NULL), "3");
-    assert_int_equal(atomic_load(&world.tries), 9);
+    assert_int_equal(atomic_load(&fantest.tries), 9);
     enginetest_sql("6", "select count(*) from inferpipe._inferpipe_attempts");
 }
 
@@ -479,7 +436,7 @@ static void long_backoffs_leave_memory(void **state)
         enginetest_db_clock("61 min");
     }
     enginetest_completes(t, id, "3");
-    assert_int_equal(atomic_load(&world.tries), 9);
+    assert_int_equal(atomic_load(&fantest.tries), 9);
 }
 
 static void a_sleep_goes_on_beside_them(void **state)
@@ -490,7 +447,7 @@ static void a_sleep_goes_on_beside_them(void **state)
     enginetest_worker(t, NULL);
     id = enginetest_start(t, "sleeps_beside", "\"100ms\"", NULL);
     enginetest_until_sql(t, "select count(*) from inferpipe._inferpipe_steps where name = 'slept'");
-    enginetest_gate_let(&world.gate, 1);
+    enginetest_gate_let(&fantest.gate, 1);
     enginetest_completes(t, id, "4");
 }
 
@@ -500,8 +457,8 @@ static void a_long_sleep_leaves_memory_when_they_have_ended(void **state)
     struct enginetest_worker *w = enginetest_worker(t, NULL);
     int64_t id = enginetest_start(t, "sleeps_beside", "\"1h\"", NULL);
 
-    enginetest_until_count(t, &world.gate.came, 1);
-    enginetest_gate_let(&world.gate, 1);
+    enginetest_until_count(t, &fantest.gate.came, 1);
+    enginetest_gate_let(&fantest.gate, 1);
     enginetest_until_sql(
         t, "select state = 2 from inferpipe._inferpipe_runs where exec_id = %" PRId64, id);
     enginetest_until_runs(t, w, 0);
@@ -516,9 +473,9 @@ static void a_message_is_received_after_them(void **state)
 
     enginetest_worker(t, NULL);
     id = enginetest_start(t, "receives_beside", NULL, NULL);
-    enginetest_until_count(t, &world.gate.came, 1);
+    enginetest_until_count(t, &fantest.gate.came, 1);
     enginetest_send(t, id, "go", "\"m\"");
-    enginetest_gate_let(&world.gate, 1);
+    enginetest_gate_let(&fantest.gate, 1);
     enginetest_completes(t, id, "[\"m\",5]");
 }
 
@@ -533,7 +490,7 @@ static void a_wait_for_a_step_may_time_out(void **state)
     enginetest_db_clock("2 h");
     enginetest_clock(INT64_C(7200) * 1000000);
     enginetest_until_sql(t, "select count(*) from inferpipe._inferpipe_steps where name = 'late'");
-    enginetest_gate_let(&world.gate, 1);
+    enginetest_gate_let(&fantest.gate, 1);
     enginetest_completes(t, id, "6");
 }
 
@@ -554,14 +511,14 @@ static void a_retried_execution_runs_the_failed_one_again(void **state)
     int64_t id;
 
     enginetest_worker(t, NULL);
-    atomic_store(&world.broken, true);
+    atomic_store(&fantest.broken, true);
     id = enginetest_start(t, "fragile", NULL, NULL);
     enginetest_fails(t, id, "BROKEN", "it is broken");
-    assert_int_equal(atomic_load(&world.calls), 2);
-    atomic_store(&world.broken, false);
+    assert_int_equal(atomic_load(&fantest.calls), 2);
+    atomic_store(&fantest.broken, false);
     enginetest_retry(t, id);
     enginetest_completes(t, id, "6");
-    assert_int_equal(atomic_load(&world.calls), 3);
+    assert_int_equal(atomic_load(&fantest.calls), 3);
 }
 
 static void a_cancel_reaches_all_of_them(void **state)
@@ -571,7 +528,7 @@ static void a_cancel_reaches_all_of_them(void **state)
 
     enginetest_worker(t, NULL);
     id = enginetest_start(t, "gated", NULL, NULL);
-    enginetest_until_count(t, &world.gate.came, 3);
+    enginetest_until_count(t, &fantest.gate.came, 3);
     enginetest_cancel(t, id, false);
     enginetest_wait(t, id, IFP_STATUS_CANCELED);
 }
@@ -583,7 +540,7 @@ static void a_deadline_leaves_them_behind(void **state)
 
     enginetest_worker(t, NULL);
     id = enginetest_start(t, "gated", NULL, &(ifp_start_options){ .deadline_ms = 1000 });
-    enginetest_until_count(t, &world.gate.came, 3);
+    enginetest_until_count(t, &fantest.gate.came, 3);
     enginetest_fails(t, id, "TIMEOUT", "deadline");
 }
 
@@ -595,11 +552,11 @@ static void a_drain_waits_for_them_and_hands_back(void **state)
 
     enginetest_until_sql(t, "select count(*) from inferpipe._inferpipe_steps"
                             " where name = 'and again'");
-    enginetest_gate_let(&world.gate, 1);
+    enginetest_gate_let(&fantest.gate, 1);
     enginetest_leave(t, first);
     enginetest_worker(t, NULL);
     enginetest_completes(t, id, "[null,1]");
-    assert_int_equal(atomic_load(&world.gate.came), 1);
+    assert_int_equal(atomic_load(&fantest.gate.came), 1);
 }
 
 static void a_drain_in_the_midst_of_backoffs_hands_back(void **state)
@@ -612,10 +569,10 @@ static void a_drain_in_the_midst_of_backoffs_hands_back(void **state)
     enginetest_leave(t, first);
     enginetest_worker(t, NULL);
     enginetest_completes(t, id, "3");
-    assert_int_equal(atomic_load(&world.tries), 9);
+    assert_int_equal(atomic_load(&fantest.tries), 9);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, fantest_teardown)
 
 int main(void)
 {
