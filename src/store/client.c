@@ -131,19 +131,20 @@ static int run_until_serialized(struct client *c, enum statement id, const struc
     return err;
 }
 
-int client_run(struct client *c, enum statement id, const struct pgargs *args, bool repeat,
+int client_run(struct client *c, enum statement id, struct pgargs *args, bool repeat,
                struct pgres **ret_res, struct err *e)
 {
     int err;
 
     assert(c->db);
     err = run_until_serialized(c, id, args, ret_res, e);
-    if (err != IFP_EUNAVAILABLE || !repeat)
-        return err;
-    err = connect_now(c, e);
-    if (err)
-        return err;
-    return run_until_serialized(c, id, args, ret_res, e);
+    if (err == IFP_EUNAVAILABLE && repeat) {
+        err = connect_now(c, e);
+        if (!err)
+            err = run_until_serialized(c, id, args, ret_res, e);
+    }
+    pgargs_release(args);
+    return err;
 }
 
 int client_begin(struct client *c, struct pgargs *args, struct err *e)
@@ -227,7 +228,6 @@ static int run_start(struct client *c, int32_t workspace, const char *workflow,
     pgargs_init(&args);
     build_start(c, &args, workspace, workflow, input, o);
     err = client_run(c, STATEMENT_START, &args, o->key != NULL, ret_res, e);
-    pgargs_release(&args);
     if (err == IFP_EUNAVAILABLE && !o->key)
         return err_wrap(e, "the execution may have been started (give a key to repeat safely)");
     return err;
@@ -295,7 +295,6 @@ static int run_send(struct client *c, int64_t id, const char *name, const struct
     pgargs_bytes(&args, large ? message->hash : NULL, sizeof(message->hash));
     pgargs_text(&args, dedupe);
     err = client_run(c, STATEMENT_SEND, &args, dedupe != NULL, ret_res, e);
-    pgargs_release(&args);
     if (err == IFP_EUNAVAILABLE && !dedupe)
         return err_wrap(e, "the message may have been sent (give a dedupe text to repeat safely)");
     return err;
@@ -338,7 +337,6 @@ int client_cancel(struct client *c, int64_t id, bool force, bool *ret_now, struc
     pgargs_int8(&args, id);
     pgargs_bool(&args, force);
     err = client_run(c, STATEMENT_CANCEL, &args, false, &res, e);
-    pgargs_release(&args);
     if (err == IFP_EUNAVAILABLE)
         return err_wrap(e, "it may have been canceled");
     if (err)
@@ -360,7 +358,6 @@ int client_retry(struct client *c, int64_t id, struct err *e)
         return err;
     pgargs_int8(&args, id);
     err = client_run(c, STATEMENT_RETRY, &args, false, &res, e);
-    pgargs_release(&args);
     if (err == IFP_EUNAVAILABLE)
         return err_wrap(e, "it may have been started again");
     if (err)
@@ -460,7 +457,6 @@ int client_get(struct client *c, int64_t id, ifp_execution *ret, char **ret_inpu
     pgargs_int8(&args, id);
     pgargs_bool(&args, ret_input != NULL);
     err = client_run(c, STATEMENT_GET, &args, true, &res, e);
-    pgargs_release(&args);
     if (err)
         return err;
     err = read_execution(c, res, id, ret, ret_input, e);
@@ -478,7 +474,6 @@ int client_children(struct client *c, int64_t id, ifp_children *ret, struct err 
         return err;
     pgargs_int8(&args, id);
     err = client_run(c, STATEMENT_CHILDREN, &args, true, &res, e);
-    pgargs_release(&args);
     if (err)
         return err;
     assert(pgres_rows(res) <= 1);

@@ -213,7 +213,6 @@ static int run_batch(struct client *c, const struct columns *cols, struct pgres 
         return err;
     add_args(c, &args, cols);
     err = client_run(c, STATEMENT_START_MANY, &args, cols->all_keyed, ret_res, e);
-    pgargs_release(&args);
     if (err == IFP_EUNAVAILABLE && !cols->all_keyed)
         return err_wrap(e, "the batch may have been started (give keys to repeat safely)");
     return err;

@@ -31,7 +31,6 @@ static int run(struct client *c, enum statement id, struct pgargs *args, bool re
 {
     int rc = client_run(c, id, args, repeat, ret, e);
 
-    pgargs_release(args);
     assert(rc != 0 || pgres_rows(*ret) == 1);
     return rc;
 }
@@ -175,7 +174,6 @@ static int read_page(struct client *c, const char *name, char after[NAME_SIZE], 
     pgargs_text(&args, name);
     pgargs_int4(&args, LIST_PAGE);
     rc = client_run(c, STATEMENT_CRON_GET, &args, true, ret, e);
-    pgargs_release(&args);
     if (rc == 0 && pgres_rows(*ret) > 0) {
         const char *last = pgres_text(*ret, pgres_rows(*ret) - 1, 0);
 
@@ -245,7 +243,6 @@ int client_cron_history(struct client *c, const char *name, int limit, client_cr
     pgargs_text(&args, name);
     pgargs_int4(&args, limit);
     rc = client_run(c, STATEMENT_CRON_HISTORY, &args, true, &res, e);
-    pgargs_release(&args);
     if (rc != 0)
         return rc;
     for (int i = 0; rc == 0 && i < pgres_rows(res); i++) {

@@ -124,7 +124,6 @@ static int run_fork(struct client *c, int64_t id, const ifp_fork_options *o,
     pgargs_text(&args, o->key);
     pgargs_int8(&args, c->limits.idempotency_ttl_ms);
     err = client_run(c, STATEMENT_FORK, &args, o->key != NULL, ret_res, e);
-    pgargs_release(&args);
     if (err == IFP_EUNAVAILABLE && !o->key)
         return err_wrap(e, "it may have been forked (give a key to repeat safely)");
     return err;

@@ -25,7 +25,6 @@ int client_state(struct client *c, int64_t id, char **ret_state, struct err *e)
         return rc;
     pgargs_int8(&args, id);
     rc = client_run(c, STATEMENT_STATE, &args, true, &res, e);
-    pgargs_release(&args);
     if (rc != 0)
         return rc;
     assert(pgres_rows(res) <= 1);
@@ -85,7 +84,6 @@ int client_events(struct client *c, int64_t id, int64_t after, ifp_event_fn *fn,
     pgargs_int4(&args, (int32_t)after);
     pgargs_int4(&args, EVENTS_PAGE);
     rc = client_run(c, STATEMENT_EVENTS, &args, true, &res, e);
-    pgargs_release(&args);
     if (rc != 0)
         return rc;
     rc = pgres_rows(res) == 0 ? client_no_execution(c, id, e) : give(res, fn, ctx, &page);

@@ -11,9 +11,10 @@
 /* Begins a call: the client is ready, and the arguments begin with its workspace.  On success they
  * are the caller's to release. */
 int client_begin(struct client *c, struct pgargs *args, struct err *e) MUSTCHECK;
-/* After client_ready.  With `repeat` a statement whose answer was lost is sent once more on a new
- * connection: only for what may happen twice.  *ret_res is for pgsync_free_result. */
-int client_run(struct client *c, enum statement id, const struct pgargs *args, bool repeat,
+/* After client_ready; releases the arguments.  With `repeat` a statement whose answer was lost is
+ * sent once more on a new connection: only for what may happen twice.  *ret_res is for
+ * pgsync_free_result. */
+int client_run(struct client *c, enum statement id, struct pgargs *args, bool repeat,
                struct pgres **ret_res, struct err *e) MUSTCHECK;
 /* IFP_ENOTFOUND, and the text that names it. */
 int client_no_execution(const struct client *c, int64_t id, struct err *e) MUSTCHECK;

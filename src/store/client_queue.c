@@ -28,10 +28,7 @@ static int begin(struct client *c, const char *name, struct pgargs *args, struct
 static int run(struct client *c, enum statement id, struct pgargs *args, struct pgres **ret,
                struct err *e)
 {
-    int err = client_run(c, id, args, true, ret, e);
-
-    pgargs_release(args);
-    return err;
+    return client_run(c, id, args, true, ret, e);
 }
 
 static struct client_queue queue_at(const struct pgres *res, int row)

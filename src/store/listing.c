@@ -72,7 +72,6 @@ static int run_executions(struct client *c, const struct listing_filter *f, stru
     const struct list_status *status = find_status(f->status);
     enum statement statement = f->parent ? STATEMENT_LIST_CHILDREN : status->statement;
     struct pgargs args;
-    int err;
 
     assert(c->workspace_id && f->limit > 0);
     pgargs_init(&args);
@@ -87,9 +86,7 @@ static int run_executions(struct client *c, const struct listing_filter *f, stru
         pgargs_bool(&args, status->queued);
     else if (statement == STATEMENT_LIST_ENDED)
         pgargs_int2(&args, status->result);
-    err = client_run(c, statement, &args, true, ret_res, e);
-    pgargs_release(&args);
-    return err;
+    return client_run(c, statement, &args, true, ret_res, e);
 }
 
 static struct listing_execution execution_at(const struct pgres *res, int row)
@@ -191,7 +188,6 @@ int listing_steps(struct client *c, int64_t id, int after_seq, listing_step_fn *
     pgargs_int8(&args, id);
     pgargs_int4(&args, after_seq);
     err = client_run(c, STATEMENT_LIST_STEPS, &args, true, &res, e);
-    pgargs_release(&args);
     if (err)
         return err;
     err = each_step(c, res, id, row, ctx, e);
@@ -210,9 +206,7 @@ static int run_for_workspace(struct client *c, enum statement id, struct pgres *
 
     if (err)
         return err;
-    err = client_run(c, id, &args, true, ret_res, e);
-    pgargs_release(&args);
-    return err;
+    return client_run(c, id, &args, true, ret_res, e);
 }
 
 int listing_workflows(struct client *c, listing_workflow_fn *row, void *ctx, struct err *e)
@@ -275,7 +269,6 @@ static int tell(struct client *c, enum statement id, struct pgargs *args, struct
     struct pgres *res;
     int err = client_run(c, id, args, true, &res, e);
 
-    pgargs_release(args);
     if (err == 0)
         pgsync_free_result(res);
     return err;

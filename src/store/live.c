@@ -28,7 +28,6 @@ int live_lanes(struct client *c, const char *workflow, const char *queue, live_l
     pgargs_text(&args, workflow);
     pgargs_text(&args, queue);
     rc = client_run(c, STATEMENT_LIVE_LANES, &args, true, &res, e);
-    pgargs_release(&args);
     if (rc != 0)
         return rc;
     for (int i = 0; i < pgres_rows(res) && rc == 0; i++) {
@@ -66,10 +65,7 @@ void live_end(struct client *c)
 static int run(struct client *c, enum statement id, struct pgargs *args, struct pgres **ret_res,
                struct err *e)
 {
-    int rc = client_run(c, id, args, false, ret_res, e);
-
-    pgargs_release(args);
-    return rc;
+    return client_run(c, id, args, false, ret_res, e);
 }
 
 int live_executions(struct client *c, const struct live_range *range, live_execution_fn *fn,

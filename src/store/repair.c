@@ -53,7 +53,6 @@ int repair_find(struct client *c, const struct repair_filter *f, int64_t *ret_id
     pgargs_int8(&args, f->after);
     pgargs_int4(&args, f->limit);
     err = client_run(c, STATEMENT_MATCHING, &args, true, &res, e);
-    pgargs_release(&args);
     if (err)
         return err;
     *ret_count = pgres_rows(res);
@@ -99,7 +98,6 @@ static int run_batch(struct client *c, const struct repair *r, const int64_t *id
     pgargs_text(&args, r->key);
     pgargs_int8(&args, c->limits.idempotency_ttl_ms);
     err = client_run(c, STATEMENT_REPAIR, &args, r->kind == REPAIR_FORK && r->key, ret_res, e);
-    pgargs_release(&args);
     pgarray_release(&array);
     if (err == IFP_EUNAVAILABLE)
         return err_wrap(e, "this batch may have been done");

@@ -21,9 +21,7 @@ static int run_plain(struct client *c, enum statement id, struct pgres **ret_res
     if (err)
         return err;
     pgargs_init(&args);
-    err = client_run(c, id, &args, true, ret_res, e);
-    pgargs_release(&args);
-    return err;
+    return client_run(c, id, &args, true, ret_res, e);
 }
 
 int retention_get(struct client *c, struct retention_policy *ret, struct err *e)
@@ -59,7 +57,6 @@ int retention_set(struct client *c, const char *status, int64_t keep_ms, struct 
     else
         pgargs_int8(&args, keep_ms);
     err = client_run(c, STATEMENT_RETENTION_SET, &args, true, &res, e);
-    pgargs_release(&args);
     if (!err)
         pgsync_free_result(res);
     return err;
@@ -90,7 +87,6 @@ int retention_delete(struct client *c, int64_t id, bool force, struct err *e)
     pgargs_int8(&args, id);
     pgargs_bool(&args, force);
     err = client_run(c, STATEMENT_DELETE, &args, false, &res, e);
-    pgargs_release(&args);
     if (err == IFP_EUNAVAILABLE)
         return err_wrap(e, "it may have been deleted");
     if (!err)
