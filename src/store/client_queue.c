@@ -1,7 +1,7 @@
 /*
  * store/client_queue.c - queues for callers; the rules are inferpipe.limit's (sql/schema).
  *
- * All of it may be repeated, so a lost answer is asked for once more.
+ * A lost answer is asked for once more, but for a deletion's: the second would not find the queue.
  */
 #include "store/client_queue.h"
 
@@ -25,10 +25,10 @@ static int begin(struct client *c, const char *name, struct pgargs *args, struct
     return 0;
 }
 
-static int run(struct client *c, enum statement id, struct pgargs *args, struct pgres **ret,
-               struct err *e)
+static int run(struct client *c, enum statement id, struct pgargs *args, bool repeat,
+               struct pgres **ret, struct err *e)
 {
-    return client_run(c, id, args, true, ret, e);
+    return client_run(c, id, args, repeat, ret, e);
 }
 
 static struct client_queue queue_at(const struct pgres *res, int row)
@@ -61,7 +61,7 @@ int client_queue_list(struct client *c, const char *name, client_queue_fn *each,
 
     assert(each);
     if (!err)
-        err = run(c, STATEMENT_QUEUE_LIST, &args, &res, e);
+        err = run(c, STATEMENT_QUEUE_LIST, &args, true, &res, e);
     if (err)
         return err;
     rows = pgres_rows(res);
@@ -93,7 +93,7 @@ int client_queue_limit(struct client *c, const char *name, const int64_t limits[
         else
             pgargs_int8(&args, limits[i]);
     }
-    err = run(c, STATEMENT_QUEUE_LIMIT, &args, &res, e);
+    err = run(c, STATEMENT_QUEUE_LIMIT, &args, true, &res, e);
     if (!err)
         pgsync_free_result(res);
     return err;
@@ -107,7 +107,7 @@ int client_queue_pause(struct client *c, const char *name, bool paused, struct e
 
     assert(name);
     if (!err)
-        err = run(c, paused ? STATEMENT_QUEUE_PAUSE : STATEMENT_QUEUE_RESUME, &args, &res, e);
+        err = run(c, paused ? STATEMENT_QUEUE_PAUSE : STATEMENT_QUEUE_RESUME, &args, true, &res, e);
     if (!err)
         pgsync_free_result(res);
     return err;
@@ -121,7 +121,9 @@ int client_queue_delete(struct client *c, const char *name, bool *ret_gone, stru
 
     assert(name);
     if (!err)
-        err = run(c, STATEMENT_QUEUE_DELETE, &args, &res, e);
+        err = run(c, STATEMENT_QUEUE_DELETE, &args, false, &res, e);
+    if (err == IFP_EUNAVAILABLE)
+        return err_wrap(e, "the queue may have been deleted");
     if (err)
         return err;
     assert(pgres_rows(res) == 1);

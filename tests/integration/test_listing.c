@@ -2,6 +2,7 @@
  * tests/integration/test_listing.c - the listings of the command line against a real database:
  * order, pages, filters, what each column shows, what an unknown execution or a bad filter gives.
  */
+#include "base/fault.h"
 #include "lib/clienttest.h"
 #include "store/listing.h"
 
@@ -273,6 +274,47 @@ static void the_doctor_finds_an_execution_that_nobody_owns_truly(void **state)
     assert_int_equal(l.count, healthy + 2); /* its owner is gone, and nobody runs it */
 }
 
+static int take_mended(void *ctx, const struct listing_finding *row)
+{
+    struct listed *l = ctx;
+
+    assert_string_equal(row->check, "owner_not_alive");
+    (void)snprintf(l->last, sizeof(l->last), "%s %s", row->subject, row->detail);
+    return ++l->count == l->stop_at ? IFP_ECANCELED : 0;
+}
+
+static void what_the_doctor_found_is_mended_once(void **state)
+{
+    struct clienttest *t = *state;
+    struct listed l = { .stop_at = 1 };
+
+    (void)clienttest_started(t, "echo", "1");
+    testdb_forcef("update inferpipe._inferpipe_runs set owner = 99, state = 1, fence = 1");
+    assert_int_equal(listing_repair(&t->c, "owner_not_alive", take_mended, &l, &t->e),
+                     IFP_ECANCELED); /* as the callback wanted it */
+    assert_int_equal(l.count, 1);
+    assert_non_null(strstr(l.last, "1 executions"));
+    assert_int_equal(testdb_int8("select owner from inferpipe._inferpipe_runs"), 0);
+    assert_int_equal(listing_repair(&t->c, "owner_not_alive", take_mended, &l, &t->e), 0);
+    assert_int_equal(l.count, 1);
+    fault_arm(FAULT_REPLY, 1, false);
+    assert_int_equal(listing_repair(&t->c, "owner_not_alive", take_mended, &l, &t->e),
+                     IFP_EUNAVAILABLE);
+    clienttest_expect_text(t, "repair of owner_not_alive");
+}
+
+static void the_clock_is_the_databases(void **state)
+{
+    struct clienttest *t = *state;
+    int64_t us = 0;
+
+    assert_int_equal(listing_db_clock(&t->c, &us, &t->e), 0);
+    assert_int_equal(testdb_int8f("select count(*) where to_timestamp(%lld / 1e6) between"
+                                  " clock_timestamp() - interval '1 minute' and clock_timestamp()",
+                                  (long long)us),
+                     1);
+}
+
 #define WITH_CLIENT(f) cmocka_unit_test_setup_teardown(f, clienttest_setup, clienttest_teardown)
 
 int main(void)
@@ -286,6 +328,8 @@ int main(void)
         WITH_CLIENT(workflows_are_listed_with_their_live_executions),
         WITH_CLIENT(workers_are_listed_and_a_dead_one_loses_all_at_once),
         WITH_CLIENT(the_doctor_finds_an_execution_that_nobody_owns_truly),
+        WITH_CLIENT(what_the_doctor_found_is_mended_once),
+        WITH_CLIENT(the_clock_is_the_databases),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
