@@ -74,6 +74,14 @@ expect "an order without an id fails at once" 1 'INVALID_ORDER: step "fetch": or
     "$ip" execution start process-order --wait --timeout 20s
 stop_worker
 
+# ---- fanout ----
+start_worker fanout report --processes 2
+expect "each region is a child, and the report adds them up" 0 '^\{"orders":140,"returns":14\}$' \
+    "$ip" execution start report --input '["north","south","east"]' --wait --timeout 20s
+check "each child has its two steps" is "$(sql "select string_agg(x.n::text, ' ') from (
+    select count(*) as n from inferpipe.steps where name in ('orders', 'returns') group by id) x")" "2 2 2"
+stop_worker
+
 # ---- etl ----
 start_worker etl import-words --processes 2 --crash-limit 1000
 expect "a bad job is refused" 1 'INVALID_JOB' \
