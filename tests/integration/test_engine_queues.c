@@ -233,14 +233,14 @@ static void a_paused_queue_waits_and_the_others_go_on(void **state)
     start_many(t, "gated", 1, NULL);
     enginetest_worker(t, NULL);
     enginetest_until_count(t, &world->gate.came, 1);
-    enginetest_sql("", "select inferpipe.pause('default')");
+    testdb_exec("select inferpipe.pause('default')");
     paused = enginetest_start(t, "quick", "1", NULL);
     enginetest_gate_let(&world->gate, 1);
     enginetest_wait_all(t, 1); /* what was running has ended */
     enginetest_start(t, "quick", "2", &(ifp_start_options){ .queue = "other" });
     enginetest_wait_all(t, 2);
     enginetest_sql("queued", "select inferpipe.status(inferpipe.id_text(%lld))", (long long)paused);
-    enginetest_sql("", "select inferpipe.resume('default')");
+    testdb_exec("select inferpipe.resume('default')");
     enginetest_completes(t, paused, "1");
 }
 
@@ -318,7 +318,7 @@ static int64_t time_of(struct enginetest *t, const char *queue, int n, int *done
 
     for (int i = 0; i < n; i++)
         enginetest_start(t, "quick", "1", &(ifp_start_options){ .queue = queue });
-    enginetest_sql("", "select inferpipe.resume('%s')", queue);
+    testdb_execf("select inferpipe.resume('%s')", queue);
     began = clock_mono_us();
     *done += n;
     enginetest_wait_all(t, *done);
@@ -337,8 +337,8 @@ static void a_limit_costs_little(void **state)
     for (int i = 0; i < ROUNDS; i++) {
         int64_t plain, limited;
 
-        enginetest_sql("", "select inferpipe.pause('plain')");
-        enginetest_sql("", "select inferpipe.pause('limited')");
+        testdb_exec("select inferpipe.pause('plain')");
+        testdb_exec("select inferpipe.pause('limited')");
         plain = time_of(t, "plain", N, &done);
         limited = time_of(t, "limited", N, &done);
         printf("%d executions: %.0f ms without a limit, %.0f ms with one of 10,000\n", N,
