@@ -235,11 +235,12 @@ static void on_claimed(struct store_op *op, int rc, const struct err *err)
     }
     crash_here(CRASH_CLAIM_DONE);
     assert(rows <= limit);
+    if (rows >= 0)
+        engine_db_clock(e, store_quota_now(op)); /* no tick may have told it yet */
     answered(e, k, q->claim_turn, store_quota_more(op));
     for (int i = 0; i < rows; i++) {
         struct store_claimed row = store_claimed_at(op, i);
 
-        engine_db_clock(e, row.now_us);
         (void)claim_take_in(e, &row);
     }
     if (k && rows >= 0)

@@ -56,6 +56,15 @@ void store_queue_report(struct store_op *op, const struct store_quota *tell, sto
     store_on_pool(op);
 }
 
+int64_t store_quota_now(const struct store_op *op)
+{
+    enum { NOW = 13 };
+    int last = op->rows - 1;
+
+    assert(op->res && last >= 0 && pgres_int8(op->res, last, 0) == 0);
+    return pgres_timestamptz(op->res, last, NOW);
+}
+
 bool store_quota_more(const struct store_op *op)
 {
     enum { FLAGS = 6, FLAG_MORE = 2 };

@@ -21,6 +21,8 @@ void store_claim_limited(struct store_op *op, const struct store_quota *ask, con
                          size_t n, store_done_fn *done);
 /* When to ask again; 0: a notification or the due check will tell. */
 int64_t store_quota_again(const struct store_op *op);
+/* The database's time of the claim, in microseconds since 1970. */
+int64_t store_quota_now(const struct store_op *op);
 /* Tells how many executions of the queue we have, without a claim. */
 void store_queue_report(struct store_op *op, const struct store_quota *tell, store_done_fn *done);
 /* Of either answer: the database knows of executions of ours that were not told. */
