@@ -97,7 +97,8 @@ begin
 end
 $$;
 
--- A payload over the inline limit, by its hash.
+-- A payload over the inline limit, by its hash: for all statements of a worker that meet few such
+-- payloads or none.
 create function inferpipe.payload_read(p_exec int8, p_hash bytea)
 returns bytea language plpgsql stable
 as $$

@@ -121,9 +121,7 @@ begin
         r.has_journal, r.deadline)
     select t.exec_id, t.fence, t.lane, t.shard, v_spot.prio, t.ready_at, t.flags, t.crashes,
       t.has_journal, t.deadline, e.created_at, e.seed,
-      case e.codec when 0 then e.input else (
-        select p.data from inferpipe._inferpipe_payloads p
-        where p.exec_id = e.exec_id and p.hash = e.input) end,
+      case e.codec when 0 then e.input else inferpipe.payload_read(e.exec_id, e.input) end,
       v_now
     from taken t
     cross join lateral (

@@ -21,9 +21,7 @@ declare
 begin
   return query
   select s.exec_id, s.step_key, s.seq, s.kind, s.status, s.attempts, s.done_at, s.wake_at, s.name,
-    case s.codec when 0 then s.result else (
-      select p.data from inferpipe._inferpipe_payloads p
-      where p.exec_id = s.exec_id and p.hash = s.result) end,
+    case s.codec when 0 then s.result else inferpipe.payload_read(s.exec_id, s.result) end,
     s.error_code, s.error
   from unnest(p_exec, p_after) x(exec_id, after)
   cross join lateral (

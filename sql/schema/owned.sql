@@ -17,9 +17,7 @@ begin
   return query
   select r.exec_id, r.fence, r.lane, r.shard, r.prio, r.ready_at, r.flags, r.crashes,
     r.has_journal, r.deadline, e.created_at, e.seed,
-    case e.codec when 0 then e.input else (
-      select p.data from inferpipe._inferpipe_payloads p
-      where p.exec_id = e.exec_id and p.hash = e.input) end,
+    case e.codec when 0 then e.input else inferpipe.payload_read(e.exec_id, e.input) end,
     v_now
   from inferpipe._inferpipe_runs r
   join inferpipe._inferpipe_executions e on e.exec_id = r.exec_id

@@ -113,8 +113,7 @@ void generation_begin(struct ifp_run *run)
     if (rc == 0)
         run_move(run, RUN_READY);
     else if (run->keep.full)
-        run_fail(run, ifp_error_name(IFP_ETOOLARGE),
-                 "the input is over the limit of this worker (run-memory)");
+        run_fail(run, ifp_error_name(IFP_ETOOLARGE), INPUT_FULL);
     else
         run_give_back(run); /* out of memory: whoever claims it reads the new journal */
 }

@@ -60,7 +60,7 @@ int rehearse_begin(struct rehearse *r, const struct store_claimed *row,
     *ret = (struct rehearsal){ .run = run };
     if (!run->input) {
         ret->refused = IFP_ETOOLARGE;
-        ret->why = "the input is over the limit of this worker (run-memory)";
+        ret->why = INPUT_FULL;
     }
     return 0;
 }

@@ -216,8 +216,7 @@ int run_adopt(struct engine *e, const struct store_claimed *row, struct ifp_run 
     if (run->alone && !e->alone)
         e->alone = run;
     if (!run->input)
-        run_fail(run, ifp_error_name(IFP_ETOOLARGE),
-                 "the input is over the limit of this worker (run-memory)");
+        run_fail(run, ifp_error_name(IFP_ETOOLARGE), INPUT_FULL);
     else if (!row->has_journal)
         run_move(run, RUN_READY);
     *ret = run;
@@ -304,6 +303,23 @@ static bool has_news(const struct ifp_run *run)
     return run->journal.pending > 0 || notes_any(&run->notes);
 }
 
+/* The attempt has failed and another one follows after the delay: that is to be known first. */
+static void commit_failure(struct ifp_run *run, int attempt, int64_t delay_ms, const char *code,
+                           const char *text)
+{
+    const struct journal_call *call = &run->action.call;
+
+    assert(run->action.kind == ACT_STEP && attempt >= 1 && delay_ms >= 0);
+    run->failure = (struct failed_attempt){ .set = true,
+                                            .step_key = call->step_key,
+                                            .delay_ms = delay_ms,
+                                            .seq = call->seq,
+                                            .attempt = attempt,
+                                            .code = code,
+                                            .text = text };
+    commit(run);
+}
+
 /* Another program is to go on with it: until then this was a failed attempt. */
 static void leave(struct ifp_run *run)
 {
@@ -320,15 +336,8 @@ static void leave(struct ifp_run *run)
         run_give_back(run);
         return;
     }
-    run->failure = (struct failed_attempt){ .set = true,
-                                            .step_key = call->step_key,
-                                            .delay_ms = delay_ms,
-                                            .seq = call->seq,
-                                            .attempt = attempt,
-                                            .code = code,
-                                            .text = text };
     run->action.kind = ACT_STEP; /* of which this was an attempt */
-    commit(run);
+    commit_failure(run, attempt, delay_ms, code, text);
 }
 
 void run_act(struct ifp_run *run)
@@ -452,14 +461,7 @@ static void attempt_failed(struct ifp_run *run, int attempt, const char *code, c
         record(run, &row);
         return;
     }
-    run->failure = (struct failed_attempt){ .set = true,
-                                            .step_key = call->step_key,
-                                            .delay_ms = delay_ms,
-                                            .seq = call->seq,
-                                            .attempt = attempt,
-                                            .code = code,
-                                            .text = text };
-    commit(run);
+    commit_failure(run, attempt, delay_ms, code, text);
 }
 
 static void attempt_worked(struct ifp_run *run, const struct ifp_step_ctx *job)

@@ -110,7 +110,8 @@ void run_committed(struct ifp_run *run, const struct flush_answer *answer);
 void run_attempt_done(struct ifp_run *run, struct ifp_step_ctx *job);
 /* The attempt under way has stopped beating: it is left behind, and has failed. */
 void run_attempt_silent(struct ifp_run *run);
-/* What an execution fails with whose journal has no room for what happened. */
+/* What an execution fails with whose input, or whose journal with what happened, has no room. */
+#define INPUT_FULL "the input is over the limit of this worker (run-memory)"
 #define JOURNAL_FULL                                                                               \
     "the journal is over its limit (journal-max or run-memory): ifp_continue_as_new begins "       \
     "another"
