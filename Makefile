@@ -24,9 +24,13 @@ export BUILD V SAN COVERAGE T KINDS INFERPIPE_TEST_ZONES
 
 # Compiling ---------------------------------------------------------------------------------------
 
-LIB_PKGS := libpq libuv libcjson openssl
+LIB_PKGS := libpq libuv libcjson openssl libcurl zlib
 PKG_CFLAGS := $(shell pkg-config --cflags $(LIB_PKGS) 2>/dev/null)
-PKG_LIBS := $(shell pkg-config --libs $(LIB_PKGS) 2>/dev/null) -lpthread -lm
+# Debian 12 has llhttp as the sources inside a package of Node.js, Debian 13 as a library.
+LLHTTP_SRC := $(if $(shell pkg-config --exists libllhttp && echo y),,$(wildcard /usr/share/llhttp/*.c))
+LLHTTP_FLAGS := $(if $(LLHTTP_SRC),-isystem /usr/share/include/llhttp)
+PKG_LIBS := $(shell pkg-config --libs $(LIB_PKGS) 2>/dev/null) \
+    $(if $(LLHTTP_SRC),,$(shell pkg-config --libs libllhttp 2>/dev/null)) -lpthread -lm
 
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror
 HARDENING := -fstack-protector-strong -fstack-clash-protection -fcf-protection
@@ -39,17 +43,18 @@ MODE += $(if $(SAN)$(COVERAGE),,$(RELEASE))
 CFLAGS ?= -g
 OBJCOPY ?= objcopy
 FLAGS = -std=gnu17 $(CFLAGS) $(MODE) $(WARNINGS) $(HARDENING) -MMD -MP
-LIB_FLAGS = $(FLAGS) -Iinclude -Isrc -fPIC -fvisibility=hidden $(PKG_CFLAGS)
+LIB_FLAGS = $(FLAGS) -Iinclude -Isrc -fPIC -fvisibility=hidden $(PKG_CFLAGS) $(LLHTTP_FLAGS)
 # Examples see what a user sees: the public header and libpq's.
 USER_FLAGS = $(FLAGS) -Iinclude -fPIE $(PKG_CFLAGS)
-TEST_FLAGS = $(FLAGS) -Iinclude -Isrc -Itests -fPIE $(PKG_CFLAGS)
+TEST_FLAGS = $(FLAGS) -Iinclude -Isrc -Itests -fPIE $(PKG_CFLAGS) $(LLHTTP_FLAGS)
 LDFLAGS += $(MODE) -Wl,-z,relro,-z,now
 
 # Sources and products ----------------------------------------------------------------------------
 
 MAIN := $(wildcard src/app/main.c)
 LIB_SRC := $(filter-out $(MAIN),$(wildcard src/*/*.c))
-LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(BUILD)/gen/migrations.o
+LLHTTP_OBJ := $(LLHTTP_SRC:/usr/share/llhttp/%.c=$(BUILD)/llhttp/%.o)
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(BUILD)/gen/migrations.o $(LLHTTP_OBJ)
 MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 # Helpers, built and not run by themselves: tests/lib, tests/programs, what has no test_ in front.
@@ -149,6 +154,13 @@ $(BUILD)/src/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(LIB_FLAGS) -c $< -o $@
+
+# Strict, as what it lets through else is what requests are smuggled by.
+$(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) -std=gnu17 $(CFLAGS) $(MODE) $(HARDENING) -w -DLLHTTP_STRICT_MODE=1 $(LLHTTP_FLAGS) \
+	    -fPIC -fvisibility=hidden -c $< -o $@
 
 $(BUILD)/gen/migrations.c: scripts/embed $(MIGRATIONS) $(wildcard sql/schema/*.sql)
 	@mkdir -p $(@D)
