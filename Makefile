@@ -132,6 +132,11 @@ lint:
 	$(Q)scripts/deps run lint
 	$(Q)scripts/lint/run
 
+# What clang-tidy needs to find foreign headers.
+.PHONY: lint-flags
+lint-flags:
+	@echo $(PKG_CFLAGS) $(LLHTTP_FLAGS)
+
 format:
 	$(Q)clang-format -i $(wildcard include/*.h src/*/*.[ch] tests/*/*.[ch] examples/*.c)
 
