@@ -8,6 +8,9 @@
  * answer is dropped then); `gone` is only a hint to be early.  After the finishing call the request
  * belongs to the server again and must not be touched.
  *
+ * http_answer_early lets somebody else (the timeout) answer the client meanwhile.  The request then
+ * lives on unseen until its owner finishes it, and that answer is dropped.
+ *
  * All memory of a request and its answer is in its arena.  Slices are raw bytes of the request,
  * valid until it is finished.  Loop thread only; while a work pool has a request, the loop leaves
  * its arena alone.
@@ -50,10 +53,13 @@ struct route;
 
 /* What the chain of interceptors wants to know of an answer. */
 struct http_watch {
-    /* Just before the head of the answer leaves: headers may still be added, the body replaced. */
+    /* Just before the head of the answer leaves, from inside http_answer or http_stream_begin, with
+     * `status` and `answer` set: headers may still be added, the body replaced.  Does not come when
+     * the client has gone, nor for http_answer_early. */
     void (*answering)(void *ctx, struct http_request *r);
     /* The last byte was handed to the kernel, or the client has gone: last look, nothing may be
-     * answered any more. */
+     * answered any more.  Exactly once; after the finishing call or after http_answer_early, or
+     * from inside of them. */
     void (*finished)(void *ctx, struct http_request *r);
     void *ctx;
 };
@@ -85,6 +91,7 @@ struct http_request {
 
     /* Of the answer, for `watch`: */
     int status;          /* 0: not answered yet */
+    int error;           /* IFP_E* when http_answer_error or _early answered, else 0 */
     struct slice answer; /* the body, when it is known as a whole */
     const char *answer_type;
     int64_t answer_bytes; /* of body, that were sent */
@@ -113,6 +120,12 @@ void http_answer_header(struct http_request *r, const char *name, const char *va
 void http_answer(struct http_request *r, int status, const char *type, struct slice body);
 /* Finishes with the error object of RFC 9457 and the fields beside it. */
 void http_answer_error(struct http_request *r, const struct err *e);
+/* Answers the error while the owner is still at work, with the headers added so far, in memory that
+ * is not the arena (a pool thread may be using that).  `gone` comes; what the owner answers is
+ * dropped, its finishing call frees the request.  A body under way: its `fn` does not come, the
+ * server finishes the request, the connection closes.  False, and nothing done, when an answer has
+ * begun.  Afterwards `r` must not be touched by the caller, who is not the owner. */
+bool http_answer_early(struct http_request *r, const struct err *e);
 
 /* An answer in parts, each sent at once.  begin sends the head; write copies and gives the bytes
  * that wait for the client (stop writing over http_stream_room and wait for `drained`);
