@@ -286,6 +286,7 @@ static int start_workers(struct dev *d, struct err *e)
     struct supervise_options options = {
         .program = given ? given : "/proc/self/exe",
         .name = given ? given : d->cli->program,
+        .command = "worker",
         .config = &d->cli->config,
         .stopped = on_workers_stopped,
         .ctx = d,

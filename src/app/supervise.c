@@ -104,7 +104,8 @@ static void mark_dead(struct supervise *s, int64_t worker, const char *why)
 static int spawn(struct slot *slot, struct err *e)
 {
     const struct supervise_options *o = &slot->owner->options;
-    char *argv[] = { (char *)o->name, (char *)"worker", (char *)"--processes", (char *)"1", NULL };
+    char *argv[] = { (char *)o->name, (char *)o->command, (char *)"--processes",
+                     (char *)"1",     (char *)o->flag,    NULL };
     struct child_spec spec = {
         .file = o->program, .argv = argv, .output_fd = -1, .death_signal = SIGTERM
     };

@@ -1,11 +1,11 @@
 /*
  * app/supervise.h - keeps N worker processes running, on the loop.
  *
- * Each child is `PROGRAM worker --processes 1` with a fresh worker id in INFERPIPE_WORKER_ID.  One
- * that dies is marked dead in the database at once (a hint: others would find out by themselves)
- * and started again after a pause: 100 ms, doubled up to 5 s, back to 100 ms once one has lived for
- * 10 s.  A child that ends with a usage error, something not found or a refusal (exit codes 2 to
- * 4), or that cannot be run, would do so again: then all are stopped.
+ * Each child is `PROGRAM COMMAND [FLAG] --processes 1` with a fresh worker id in
+ * INFERPIPE_WORKER_ID.  One that dies is marked dead in the database at once (a hint: others would
+ * find out by themselves) and started again after a pause: 100 ms, doubled up to 5 s, back to
+ * 100 ms once one has lived for 10 s.  A child that ends with a usage error, something not found or
+ * a refusal (exit codes 2 to 4), or that cannot be run, would do so again: then all are stopped.
  */
 #ifndef APP_SUPERVISE_H
 #define APP_SUPERVISE_H
@@ -23,6 +23,8 @@ struct supervise;
 struct supervise_options {
     const char *program;         /* borrowed: path to execute */
     const char *name;            /* borrowed: its argv[0] */
+    const char *command;         /* borrowed: "worker" or "serve" */
+    const char *flag;            /* borrowed: one more word for it; NULL: none */
     const struct config *config; /* borrowed */
     /* Once, from the loop, when all children have ended: 0, or the exit code to end with. */
     void (*stopped)(void *ctx, int exit_code);

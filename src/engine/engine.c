@@ -180,6 +180,11 @@ static void wake_all(struct engine *e)
         run_wake(CONTAINER_OF(it, struct ifp_run, link));
 }
 
+bool engine_ready(const struct engine *e)
+{
+    return sm_is(&e->sm, ENGINE_WORKING) && lease_fresh(e);
+}
+
 void engine_drain(struct engine *e)
 {
     int64_t wait_us = engine_limit(e, CONFIG_DRAIN) * 1000;

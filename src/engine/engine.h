@@ -59,6 +59,8 @@ struct engine_options {
 /* Begins to work as soon as the database answers. */
 int engine_open(struct loop *l, const struct engine_options *o, struct engine **ret,
                 struct err *e) MUSTCHECK;
+/* It works: its lease holds, it claims. */
+bool engine_ready(const struct engine *e);
 /* Stops claiming, lets running steps finish for at most CONFIG_DRAIN, hands the rest back, releases
  * the lease, then `stopped` comes.  Twice is fine. */
 void engine_drain(struct engine *e);

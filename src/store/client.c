@@ -60,6 +60,22 @@ void client_release(struct client *c)
     memset(c, 0, sizeof(*c));
 }
 
+int client_set_workspace(struct client *c, const char *slug, int32_t id, struct err *e)
+{
+    char *copy;
+
+    assert(c->conninfo && slug && id > 0);
+    if (c->workspace_id == id && strcmp(c->workspace, slug) == 0)
+        return 0;
+    copy = mem_strdup(slug);
+    if (!copy)
+        return err_set(e, IFP_ENOMEM, "client: out of memory");
+    mem_free(c->workspace);
+    c->workspace = copy;
+    c->workspace_id = id;
+    return 0;
+}
+
 /* A server that went away while nothing was asked is noticed here, not by the next statement. */
 static bool lost(struct client *c)
 {

@@ -32,6 +32,8 @@ struct client {
 int client_open(struct client *c, const char *conninfo, const char *workspace,
                 const struct client_limits *limits, struct err *e) MUSTCHECK;
 void client_release(struct client *c);
+/* The calls to come are about this workspace, whose id is known. */
+int client_set_workspace(struct client *c, const char *slug, int32_t id, struct err *e) MUSTCHECK;
 /* Connects if need be, checks that the schema is there and neither older nor newer than this binary
  * (IFP_ESCHEMA), and finds the workspace (IFP_ENOTFOUND). */
 int client_ready(struct client *c, struct err *e) MUSTCHECK;

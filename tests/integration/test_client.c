@@ -157,6 +157,26 @@ static void an_unknown_workflow_or_workspace_is_not_found(void **state)
     clienttest_expect_text(t, "elsewhere");
 }
 
+static void a_client_may_be_given_another_workspace(void **state)
+{
+    struct clienttest *t = *state;
+    int64_t id = clienttest_started(t, "echo", "1");
+    ifp_execution found;
+    int32_t own = t->c.workspace_id;
+
+    testdb_exec("insert into inferpipe._inferpipe_workspaces(slug) values ('team-c')");
+    assert_int_equal(client_set_workspace(&t->c, "team-c",
+                                          (int32_t)testdb_int8("select inferpipe.workspace_id("
+                                                               "'team-c')"),
+                                          &t->e),
+                     0);
+    assert_int_equal(client_get(&t->c, id, &found, NULL, &t->e), IFP_ENOTFOUND);
+    clienttest_expect_text(t, "in workspace \"team-c\"");
+    assert_int_equal(client_set_workspace(&t->c, "default", own, &t->e), 0);
+    assert_int_equal(client_get(&t->c, id, &found, NULL, &t->e), 0);
+    ifp_execution_release(&found);
+}
+
 static void a_start_may_name_another_workspace(void **state)
 {
     struct clienttest *t = *state;
@@ -566,6 +586,7 @@ int main(void)
         WITH_CLIENT(the_deadline_defaults_to_the_workflows_and_minus_1_is_none),
         WITH_CLIENT(a_key_makes_a_start_repeatable_and_another_request_is_a_mismatch),
         WITH_CLIENT(an_unknown_workflow_or_workspace_is_not_found),
+        WITH_CLIENT(a_client_may_be_given_another_workspace),
         WITH_CLIENT(a_start_may_name_another_workspace),
         WITH_CLIENT(large_inputs_go_to_their_table_at_inline_limit_plus_1),
         WITH_CLIENT(an_input_over_the_payload_limit_is_too_large),

@@ -1,0 +1,101 @@
+/*
+ * app/runner.c - from the program's workflows and schedules to an engine and its ticker.
+ *
+ * The ticker comes first and goes last but one: the engine tells it what its ticks have seen, also
+ * that they are over.  A supervisor hands the worker's id in the environment, so that it can tell
+ * the database at once when that worker has died.
+ */
+#include "app/runner.h"
+
+#include "app/app.h"
+#include "app/cmd.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int runner_check_database(const struct cli *c, struct err *e)
+{
+    struct client client;
+    struct err why;
+    int rc = cmd_client(c, &client, e);
+
+    if (rc != 0)
+        return rc;
+    err_clear(&why);
+    rc = client_ready(&client, &why);
+    client_release(&client);
+    if (rc != 0 && err_retryable(rc)) {
+        LOG_WARN("the database does not answer yet", LOG_ERR(&why));
+        return 0;
+    }
+    if (rc != 0)
+        *e = why;
+    return rc;
+}
+
+/* The incarnation that a supervisor gave us, or 0.  Not for the programs that steps may start. */
+static int given_worker_id(int64_t *ret, struct err *e)
+{
+    const char *text = getenv("INFERPIPE_WORKER_ID");
+    long long id;
+    char *end;
+
+    if (!text) {
+        *ret = 0;
+        return 0;
+    }
+    errno = 0;
+    id = strtoll(text, &end, 10);
+    if (end == text || *end || errno || id <= 0)
+        return err_set(e, IFP_EINVALID, "INFERPIPE_WORKER_ID is not a worker id");
+    unsetenv("INFERPIPE_WORKER_ID");
+    *ret = id;
+    return 0;
+}
+
+static int open_ticker(struct runner *r, struct loop *l, const struct cli *c, struct err *e)
+{
+    struct ticker_options options = {
+        .loop = l,
+        .config = &c->config,
+        .program = c->app->name,
+        .jobs = c->app->schedules,
+        .job_count = c->app->schedule_count,
+    };
+
+    return ticker_open(&options, &r->ticker, e);
+}
+
+int runner_open(struct runner *r, struct loop *l, const struct cli *c,
+                void (*stopped)(void *ctx, int err, const struct err *e), void *ctx, struct err *e)
+{
+    struct engine_options options = {
+        .config = &c->config,
+        .program = c->app->name,
+        .workflows = c->app->workflows,
+        .workflow_count = c->app->workflow_count,
+        .stopped = stopped,
+        .ctx = ctx,
+    };
+    int rc = given_worker_id(&options.worker_id, e);
+
+    if (rc == 0 && config_int(&c->config, CONFIG_CRON) != 0)
+        rc = open_ticker(r, l, c, e);
+    if (r->ticker) {
+        options.looked = ticker_looked;
+        options.look_ctx = r->ticker;
+    }
+    if (rc == 0)
+        rc = engine_open(l, &options, &r->engine, e);
+    if (rc == 0 && c->app->started)
+        c->app->started(l, r->engine);
+    return rc;
+}
+
+void runner_close(struct runner *r)
+{
+    ticker_close(r->ticker);
+    engine_close(r->engine);
+    *r = (struct runner){ 0 };
+}
