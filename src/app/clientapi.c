@@ -5,13 +5,13 @@
  * Each call leaves its error's text in the client; ids are checked here, all else below.
  */
 #include "app/app.h"
-#include "app/dbclient.h"
 #include "app/wait.h"
 #include "base/config.h"
 #include "base/ids.h"
 #include "base/mem.h"
 #include "engine/plan.h"
 #include "store/client.h"
+#include "store/dbclient.h"
 #include "store/repair.h"
 
 #include <string.h>

@@ -3,10 +3,10 @@
  */
 #include "app/cmd.h"
 
-#include "app/dbclient.h"
 #include "base/ids.h"
 #include "base/mem.h"
 #include "core/civil.h"
+#include "store/dbclient.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -12,13 +12,13 @@
 #include "app/supervise.h"
 
 #include "app/child.h"
-#include "app/dbclient.h"
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sm.h"
 #include "store/client.h"
+#include "store/dbclient.h"
 #include "store/listing.h"
 
 #include <assert.h>

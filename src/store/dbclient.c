@@ -1,7 +1,7 @@
 /*
- * app/dbclient.c - from settings to a client: limits, time limits, workspace.
+ * store/dbclient.c - from settings to a client: limits, time limits, workspace.
  */
-#include "app/dbclient.h"
+#include "store/dbclient.h"
 
 int dbclient_open(const struct config *config, const char *conninfo, struct client *ret,
                   struct err *e)

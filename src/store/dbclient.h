@@ -1,8 +1,8 @@
 /*
- * app/dbclient.h - opens a store client as the configuration says.
+ * store/dbclient.h - opens a store client as the configuration says.
  */
-#ifndef APP_DBCLIENT_H
-#define APP_DBCLIENT_H
+#ifndef STORE_DBCLIENT_H
+#define STORE_DBCLIENT_H
 
 #include "base/config.h"
 #include "store/client.h"
