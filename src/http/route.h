@@ -39,13 +39,21 @@ struct route {
 
 struct router;
 
-/* The table must outlive the router; two routes that match the same are a bug (asserted). */
+/* The table must outlive the router.  Two routes that match the same, two with the same id and a
+ * path that breaks the rules are bugs (asserted). */
 int router_open(const struct route *const *tables, const size_t *counts, size_t n,
                 struct router **ret, struct err *e) MUSTCHECK;
-void router_close(struct router *r);
+void router_close(struct router *r); /* NULL is fine */
 /* Finds the route and decodes its params into the request's arena.  IFP_ENOTFOUND: no such path;
  * IFP_EINVALID: the path cannot be decoded; IFP_ECONFLICT: the path is there with other methods,
- * which `ret_allow` names ("GET, POST"; in the arena) for a 405. */
+ * which `ret_allow` names ("GET, HEAD, POST"; in the arena) for a 405; IFP_ENOMEM. */
 int router_find(const struct router *r, struct http_request *req, const char **ret_allow) MUSTCHECK;
+
+/* The routes in the order of their tables; NULL behind the last. */
+const struct route *router_at(const struct router *r, size_t i);
+/* The route with this id, or NULL. */
+const struct route *router_named(const struct router *r, struct slice id);
+/* "GET" */
+const char *route_method_name(enum http_method m);
 
 #endif
