@@ -22,6 +22,7 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "base/jsonscan.h"
+#include "base/traceparent.h"
 #include "loop/loop.h"
 
 #include <stdbool.h>
@@ -83,6 +84,7 @@ struct http_request {
     /* Of who answers: */
     void *caller;                  /* borrowed: who asks, set by authentication (api/) */
     struct invocation *invocation; /* borrowed: of the chain (chain.h) */
+    struct traceparent trace;      /* its span, set by the interceptor `tracing`; zero: none */
     struct http_watch watch;
     /* The client closed the connection or it broke; may be NULL.  Comes once, from the loop, and
      * never after the finishing call. */

@@ -7,14 +7,13 @@
 #include "store/client_private.h"
 
 #include "base/duration.h"
+#include "base/traceparent.h"
 
 #include <assert.h>
 #include <string.h>
 
 enum { SLUG_MAX = 63, NAME_MAX_BYTES = 200, VERSION_MAX = 63, KEY_MAX = 255 };
 enum { METADATA_MAX = 16 * 1024 };
-enum { TRACEPARENT_LEN = 55 };
-
 /* ---- names ---------------------------------------------------------------------------------- */
 
 static bool slug_char(char c, bool first)
@@ -118,18 +117,11 @@ static int check_metadata(const char *text, struct err *e)
     return 0;
 }
 
-/* "00-<32 hex digits>-<16>-<2>", all lower case, as W3C Trace Context writes it. */
 static int check_traceparent(const char *text, struct err *e)
 {
-    bool good = !text || strlen(text) == TRACEPARENT_LEN;
+    struct traceparent ignored;
 
-    for (int i = 0; text && good && i < TRACEPARENT_LEN; i++) {
-        bool dash = i == 2 || i == 35 || i == 52;
-        bool hex = (text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f');
-
-        good = dash ? text[i] == '-' : hex;
-    }
-    if (good)
+    if (!text || traceparent_parse(text, strlen(text), &ignored) == 0)
         return 0;
     return err_set(e, IFP_EINVALID, "traceparent: must be a W3C trace context (version 00)");
 }
