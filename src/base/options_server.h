@@ -58,6 +58,16 @@
     X(PUBLIC_DOCS, "public-docs", "INFERPIPE_PUBLIC_DOCS", CONFIG_BOOL, "off", 0, 1,               \
       "/docs and /openapi.json without a key")                                                     \
     X(PUBLIC_URL, "public-url", "INFERPIPE_PUBLIC_URL", CONFIG_TEXT, "", 0, 2048,                  \
-      "how clients reach the server, for links; empty: relative links")
+      "how clients reach the server, for links; empty: relative links")                            \
+    X(SECRET_KEY, "secret-key", "INFERPIPE_SECRET_KEY", CONFIG_SECRET, "", 0, 512,                 \
+      "seals stored secrets: 32 bytes in hex or base64; older ones follow, with commas")           \
+    X(KEY_CACHE_TIME, "key-cache-time", "INFERPIPE_KEY_CACHE_TIME", CONFIG_DURATION, "5s", 100,    \
+      60000, "how long a key is good without another look at the database")                        \
+    X(KEY_CACHE, "key-cache", "INFERPIPE_KEY_CACHE", CONFIG_INT, "10000", 10, 1000000,             \
+      "keys kept in memory, a process")                                                            \
+    X(AUTH_FAILURES, "auth-failures", "INFERPIPE_AUTH_FAILURES", CONFIG_INT, "60", 1, 1000000,     \
+      "attempts without a valid key that one address has in a minute")                             \
+    X(RATE_LEASE, "rate-lease", "INFERPIPE_RATE_LEASE", CONFIG_INT, "10", 1, 100,                  \
+      "percent of a key's burst that one process may hold unused")
 
 #endif
