@@ -13,6 +13,7 @@
 #include <time.h>
 
 #define US_PER_S INT64_C(1000000)
+#define NS_PER_US INT64_C(1000)
 #define YEAR_0_S INT64_C(-62167219200)
 #define YEAR_9999_END_S INT64_C(253402300799)
 
@@ -35,6 +36,19 @@ static int64_t read_us(clockid_t id)
 int64_t clock_mono_us(void)
 {
     return replaced.mono ? replaced.mono(replaced.ctx) : read_us(CLOCK_BOOTTIME);
+}
+
+int64_t clock_mono_ns(void)
+{
+    struct timespec ts;
+    int rc;
+
+    if (replaced.mono)
+        return replaced.mono(replaced.ctx) * NS_PER_US;
+    rc = clock_gettime(CLOCK_BOOTTIME, &ts);
+    assert(rc == 0);
+    (void)rc;
+    return (int64_t)ts.tv_sec * US_PER_S * NS_PER_US + ts.tv_nsec;
 }
 
 int64_t clock_real_us(void)

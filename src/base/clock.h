@@ -11,6 +11,8 @@ typedef int64_t clock_fn(void *ctx);
 
 /* Microseconds that never go back; includes time in suspend (CLOCK_BOOTTIME). */
 int64_t clock_mono_us(void);
+/* The same in nanoseconds, to measure what takes less than one. */
+int64_t clock_mono_ns(void);
 /* Microseconds since 1970, for logs and ids. */
 int64_t clock_real_us(void);
 /* Replaces both clocks (tests); NULL restores the system's. */
