@@ -53,6 +53,8 @@
       "the longest that it may ask for")                                                           \
     X(WAITS_MAX, "waits-max", "INFERPIPE_WAITS_MAX", CONFIG_INT, "20000", 1, 1000000,              \
       "requests that wait for or follow executions, a process")                                    \
+    X(EGRESS_ALLOW, "egress-allow", "INFERPIPE_EGRESS_ALLOW", CONFIG_TEXT, "", 0, 4096,            \
+      "addresses inside that outgoing requests may reach: CIDR[:port] or host:port, ...")          \
     X(ENGINE, "engine", "INFERPIPE_ENGINE", CONFIG_BOOL, "on", 0, 1,                               \
       "the server also runs executions")                                                           \
     X(PUBLIC_DOCS, "public-docs", "INFERPIPE_PUBLIC_DOCS", CONFIG_BOOL, "off", 0, 1,               \
