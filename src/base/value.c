@@ -16,6 +16,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void value_owner_init(struct value_owner *o, struct arena *arena)
@@ -153,7 +154,8 @@ struct builder {
     bool value_before; /* the last item was a value: a second one would run into it */
 };
 
-/* printf takes the decimal point from the host program's locale; JSON knows one only. */
+/* As short as it can be and still read back as the same double: 0.95, not 0.94999999999999996.
+ * printf takes the decimal point from the host program's locale; JSON knows one only. */
 static void put_double(struct builder *b, double number)
 {
     static const char others[] = "+-0123456789e";
@@ -164,7 +166,11 @@ static void put_double(struct builder *b, double number)
         b->bad = true;
         return;
     }
-    (void)snprintf(text, sizeof(text), "%.17g", number);
+    for (int digits = 15; digits <= 17; digits++) {
+        (void)snprintf(text, sizeof(text), "%.*g", digits, number);
+        if (strtod(text, NULL) == number)
+            break;
+    }
     point = strspn(text, others);
     buf_put(&b->out, text, point);
     if (text[point] == '\0')

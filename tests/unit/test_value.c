@@ -307,6 +307,14 @@ static void doubles_come_back_as_they_were(void **state)
     }
 }
 
+static void doubles_are_as_short_as_they_can_be(void **state)
+{
+    const ifp_json *value = NULL;
+
+    assert_int_equal(ifp_json_build(*state, &value, "[f,f,f]", 0.5 + 0.45, 0.1 + 0.2, 1e22), 0);
+    assert_text(value, "[0.95,0.30000000000000004,1e+22]");
+}
+
 static void a_built_value_holds_nothing_of_its_parts(void **state)
 {
     struct fixture *f = *state;
@@ -574,6 +582,7 @@ int main(void)
         TEST(nothing_gives_null),
         TEST(strings_and_keys_are_escaped),
         TEST(doubles_come_back_as_they_were),
+        TEST(doubles_are_as_short_as_they_can_be),
         TEST(a_built_value_holds_nothing_of_its_parts),
         TEST(a_bad_format_is_refused),
         TEST(values_in_a_row_do_not_run_together),
