@@ -116,12 +116,15 @@ int http_query(struct http_request *r, const char *name, struct slice *ret,
 typedef void http_body_fn(void *ctx, struct http_request *r);
 void http_body(struct http_request *r, size_t max, http_body_fn *fn, void *ctx);
 
-/* Adds a header to the answer, copied; before the finishing call.  Names in lower case. */
+/* Adds a header to the answer, copied; before the finishing call.  Names in lower case; one of the
+ * same name is replaced. */
 void http_answer_header(struct http_request *r, const char *name, const char *value);
 /* Finishes: `body` must live in r->arena or be static; type NULL: no body. */
 void http_answer(struct http_request *r, int status, const char *type, struct slice body);
 /* Finishes with the error object of RFC 9457 and the fields beside it. */
 void http_answer_error(struct http_request *r, const struct err *e);
+/* The same with another status than that of its code: 405, 415. */
+void http_answer_status(struct http_request *r, int status, const struct err *e);
 /* Answers the error while the owner is still at work, with the headers added so far, in memory that
  * is not the arena (a pool thread may be using that).  `gone` comes; what the owner answers is
  * dropped, its finishing call frees the request.  A body under way: its `fn` does not come, the

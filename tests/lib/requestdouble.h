@@ -145,10 +145,15 @@ void http_body(struct http_request *r, size_t max, http_body_fn *fn, void *ctx)
 void http_answer_header(struct http_request *r, const char *name, const char *value)
 {
     struct double_request *d = double_of(r);
+    size_t at = 0;
 
-    assert_true(d->answer_headers < DOUBLE_HEADERS && d->answers == 0);
-    (void)snprintf(d->names[d->answer_headers], sizeof(d->names[0]), "%s", name);
-    (void)snprintf(d->values[d->answer_headers++], sizeof(d->values[0]), "%s", value);
+    assert_int_equal(d->answers, 0);
+    while (at < d->answer_headers && strcmp(d->names[at], name) != 0)
+        at++;
+    assert_true(at < DOUBLE_HEADERS);
+    d->answer_headers = MAX(d->answer_headers, at + 1);
+    (void)snprintf(d->names[at], sizeof(d->names[0]), "%s", name);
+    (void)snprintf(d->values[at], sizeof(d->values[0]), "%s", value);
 }
 
 void http_answer(struct http_request *r, int status, const char *type, struct slice body)
@@ -170,14 +175,18 @@ void http_answer(struct http_request *r, int status, const char *type, struct sl
         double_finish(d);
 }
 
-void http_answer_error(struct http_request *r, const struct err *e)
+void http_answer_status(struct http_request *r, int status, const struct err *e)
 {
     char *text = arena_printf(&r->arena, "%s: %s", ifp_error_name(e->code), e->text);
 
     assert_non_null(text);
     r->error = e->code;
-    http_answer(r, err_http_status(e->code), "application/problem+json",
-                (struct slice){ text, strlen(text) });
+    http_answer(r, status, "application/problem+json", (struct slice){ text, strlen(text) });
+}
+
+void http_answer_error(struct http_request *r, const struct err *e)
+{
+    http_answer_status(r, err_http_status(e->code), e);
 }
 
 bool http_answer_early(struct http_request *r, const struct err *e)
