@@ -101,7 +101,7 @@
     X(METRIC_CRON_LATE, HISTOGRAM, "inferpipe_cron_lateness_seconds", NULL,                        \
       "From the time a schedule was due to the start of its execution")                            \
     X(METRIC_CRON_MISSED, COUNTER, "inferpipe_cron_missed_total", NULL,                            \
-      "Times of schedules that passed without an execution")                                       \
+      "Times that a schedule was found to have missed what will not be made up for")               \
     X(METRIC_WEBHOOK_ATTEMPTS, COUNTER, "inferpipe_webhook_attempts_total", "outcome",             \
       "Attempts to deliver a webhook: delivered, refused, failed or gone")                         \
     X(METRIC_WEBHOOK_SECONDS, HISTOGRAM, "inferpipe_webhook_duration_seconds", NULL,               \

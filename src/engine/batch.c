@@ -9,8 +9,10 @@
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "engine/branch.h"
 #include "engine/internal.h"
+#include "engine/observe.h"
 
 #include <assert.h>
 #include <string.h>
@@ -234,6 +236,7 @@ static void send(struct batch *b)
     assert(b->count > 0 && b->count == b->flush.runs);
     crash_here(CRASH_FLUSH_BEFORE);
     b->busy = true;
+    b->sent_us = clock_mono_us();
     flush_send(&b->flush, e->lease.worker_id, on_flushed);
 }
 
@@ -326,6 +329,7 @@ static void on_verdict(struct ifp_run *run, const struct flush_answer *answer)
         hold(run, (int64_t)AGAIN_US * MIN(run->locked, 20));
         break;
     case FLUSH_NOT_OURS:
+        metrics_add(METRIC_FENCED, NULL, 1);
         if (run->action.kind == ACT_CONTINUE) /* perhaps it was done, and we have not heard of it */
             claim_adopt_soon(run->engine);
         LOG_WARN("another worker owns this execution now", LOG_STR("execution", run->id),
@@ -409,12 +413,14 @@ static void on_flushed(struct store_op *op, int rc, const struct err *err)
     b->busy = false;
     if (rc == 0) {
         crash_here(CRASH_FLUSH_DONE);
+        observe_flush(b->count, b->sent_us);
         answer_all(b);
     } else if (rc == IFP_ECANCELED) {
         send_again(b); /* the store is closing: engine_close frees them */
     } else if (blames_data(err)) {
         halve(b, err);
     } else {
+        metrics_add(METRIC_FLUSH_ERRORS, NULL, 1);
         LOG_WARN("a commit failed, it is sent again", LOG_ERR(err),
                  LOG_INT("executions", b->count));
         send_again(b);

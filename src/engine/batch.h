@@ -27,6 +27,7 @@ struct batch {
     struct engine *engine; /* borrowed */
     struct list runs;      /* in flight with it, in the flush's order */
     int count;
+    int64_t sent_us; /* when it was sent; clock_mono_us */
     bool busy;
 };
 

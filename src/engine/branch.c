@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "engine/call.h"
 #include "engine/internal.h"
+#include "engine/observe.h"
 #include "engine/outcome.h"
 
 #include <assert.h>
@@ -132,6 +133,7 @@ static void attempt_failed(struct branch *b, int attempt, const char *code, cons
     row.error_code = code;
     row.error = text;
     if (final || !outcome_retries(run, &b->order, attempt, &delay_ms)) {
+        observe_step_failed();
         ended(b, &row);
         return;
     }
@@ -152,6 +154,7 @@ static void take_in(struct branch *b, struct ifp_step_ctx *job)
     assert(b->job == job && !sm_is(&run->sm, RUN_FLIGHT));
     timer_stop(&b->timer);
     b->job = NULL;
+    observe_attempt(run, job);
     job_notes_end(job);
     if (job->skipped) {
         b->next_us = 0;
@@ -213,6 +216,7 @@ static bool leave_behind(struct branch *b, const char *why)
         return true; /* it came in time */
     if (sm_is(&run->sm, RUN_FLIGHT))
         return false;
+    observe_timeout(run, b->job);
     leave_job(b);
     attempt_failed(b, attempt, ifp_error_name(IFP_ETIMEOUT), why, false);
     if (sm_is(&run->sm, RUN_BRANCHES))

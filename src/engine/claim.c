@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "engine/internal.h"
 #include "engine/load.h"
+#include "engine/observe.h"
 
 #include <assert.h>
 #include <string.h>
@@ -266,6 +267,7 @@ static int take_rows(struct engine *e, const struct store_op *op)
         probe_took(&e->claim.probe, row.lane, row.shard, row.prio, row.ready_us);
         if (row.ready_us != row.created_us) /* it has waited for something */
             look_again(e, row.lane, row.shard, row.prio);
+        observe_claimed(&row);
         (void)claim_take_in(e, &row);
         taken++;
     }
@@ -302,6 +304,7 @@ static void on_claimed(struct store_op *op, int rc, const struct err *err)
     crash_here(CRASH_CLAIM_DONE);
     taken = take_rows(e, op);
     assert(taken <= c->limit && c->spot_count > 0);
+    observe_claim(taken, c->sent_us);
     probe_done(&c->probe, c->spots, c->spot_count, taken >= c->limit);
     if (!c->hungry && taken < c->limit)
         grow_hungry(e);

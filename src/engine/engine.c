@@ -12,7 +12,9 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "engine/internal.h"
+#include "engine/observe.h"
 
 #include <assert.h>
 
@@ -105,6 +107,7 @@ void engine_restart(struct engine *e)
 {
     LOG_WARN("the lease was lost, starting over as a new worker",
              LOG_INT("worker", e->lease.worker_id), LOG_INT("executions", (int64_t)e->runs.count));
+    metrics_add(METRIC_LEASES_LOST, NULL, 1);
     e->lease.acked_us = 0;
     drop_all(e);
     if (engine_draining(e) || sm_is(&e->sm, ENGINE_STOPPED)) {
@@ -344,6 +347,7 @@ int engine_open(struct loop *l, const struct engine_options *o, struct engine **
     batch_open(e);
     tell_open(e);
     e->opened = true;
+    observe_slots(engine_limit(e, CONFIG_SLOTS));
     *ret = e;
     return 0;
 }
@@ -356,6 +360,7 @@ static void on_store_closed(void *ctx)
     assert(sm_is(&e->sm, ENGINE_STOPPED) && !e->stop_due);
     assert(e->runs.count == 0 && !e->alone);
     e->store = NULL;
+    observe_slots(-engine_limit(e, CONFIG_SLOTS));
     deferred_cancel(&e->turn);
     tell_close(e);
     batch_close(e);

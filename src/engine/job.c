@@ -352,6 +352,7 @@ int job_start(struct ifp_run *run, struct branch *branch)
         return IFP_ENOMEM;
     /* The column ends there; who tries without end goes on with that number. */
     job->attempt = slot ? MIN(slot->attempts + 1, INT16_MAX) : 1;
+    job->start_us = clock_mono_us();
     job->input = value_copy(&job->arena, value_slice(a->input));
     if (slot && slot->progress.text)
         job->progress = value_copy(&job->arena, slot->progress);

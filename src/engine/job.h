@@ -44,6 +44,7 @@ struct ifp_step_ctx {
     ifp_step_tx_fn *tx_fn;
     struct txstep tx;
     int64_t exec_id, step_key, timeout_ms, heartbeat_ms;
+    int64_t start_us; /* when it was given to a thread, or began to wait for one */
     int32_t seq;
     int attempt;
     bool on_loop;

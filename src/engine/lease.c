@@ -14,6 +14,7 @@
 #include "base/crash.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "engine/internal.h"
 #include "store/retention.h"
 #include "store/roster.h"
@@ -466,6 +467,7 @@ static void on_marked(struct store_op *op, int rc, const struct err *err)
         return;
     if (store_reap_marked(op)) {
         crash_here(CRASH_REAP_MARKED);
+        metrics_add(METRIC_TAKEOVERS, NULL, 1);
         LOG_WARN("a worker is dead, its executions are taken over", LOG_INT("worker", v.worker),
                  LOG_STR("why", v.why));
         l->to_release = true;
@@ -484,6 +486,7 @@ static void on_released(struct store_op *op, int rc, const struct err *err)
     store_reap_counts(op, &released, &remaining);
     assert(released >= 0 && remaining >= 0);
     if (released > 0) {
+        metrics_add(METRIC_TAKEN_OVER, NULL, released);
         LOG_INFO("executions were freed", LOG_INT("count", released));
         claim_mark(e, 0);
         engine_poke(e);

@@ -10,6 +10,7 @@
 #include "engine/local.h"
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "engine/internal.h"
 #include "store/start_local.h"
 
@@ -98,6 +99,7 @@ static void on_started(struct store_op *op, int rc, const struct err *err)
             claim_adopt_soon(e);
         return;
     }
+    metrics_add(METRIC_STARTED, "local", op->rows);
     for (int i = 0; i < op->rows; i++) {
         struct store_claimed row = store_claimed_at(op, i);
 

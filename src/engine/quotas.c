@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/internal.h"
+#include "engine/observe.h"
 
 #include <assert.h>
 
@@ -241,6 +242,7 @@ static void on_claimed(struct store_op *op, int rc, const struct err *err)
     for (int i = 0; i < rows; i++) {
         struct store_claimed row = store_claimed_at(op, i);
 
+        observe_claimed(&row);
         (void)claim_take_in(e, &row);
     }
     if (k && rows >= 0)

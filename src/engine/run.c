@@ -15,6 +15,7 @@
 #include "engine/branch.h"
 #include "engine/generation.h"
 #include "engine/internal.h"
+#include "engine/observe.h"
 #include "engine/outcome.h"
 #include "engine/patch.h"
 #include "engine/replay.h"
@@ -106,6 +107,7 @@ void run_drop(struct ifp_run *run)
     run_move(run, RUN_GONE);
     map_del(&e->runs, (uint64_t)run->exec_id);
     quotas_count(e, run->lane, -1);
+    observe_held(-1);
     if (e->alone == run)
         e->alone = NULL;
     claim_released(e, run->exec_id);
@@ -183,11 +185,13 @@ static int admit(struct ifp_run *run, const struct store_claimed *row)
     if (rc != 0)
         return rc;
     rc = map_put(&e->runs, (uint64_t)run->exec_id, run);
-    if (rc != 0)
+    if (rc != 0) {
         timer_stop(&run->deadline);
-    else
-        quotas_count(e, run->lane, 1);
-    return rc;
+        return rc;
+    }
+    quotas_count(e, run->lane, 1);
+    observe_held(1);
+    return 0;
 }
 
 int run_adopt(struct engine *e, const struct store_claimed *row, struct ifp_run **ret)
@@ -455,6 +459,7 @@ static void attempt_failed(struct ifp_run *run, int attempt, const char *code, c
     if (final || !outcome_retries(run, &run->action, attempt, &delay_ms)) {
         struct journal_row row = outcome_row(call, attempt);
 
+        observe_step_failed();
         row.status = JOURNAL_FAILED;
         row.error_code = code;
         row.error = text;
@@ -482,6 +487,7 @@ void run_attempt_done(struct ifp_run *run, struct ifp_step_ctx *job)
     assert(run->action.kind == ACT_STEP && job->exec_id == run->exec_id);
     timer_stop(&run->timer);
     run->job = NULL;
+    observe_attempt(run, job);
     if (job->skipped)
         run_move(run, RUN_READY);
     else if (job->rc == 0)
@@ -575,6 +581,7 @@ void run_committed(struct ifp_run *run, const struct flush_answer *answer)
     assert(sm_is(&run->sm, RUN_FLIGHT) && answer->exec_id == run->exec_id);
     assert(!run->failure.set || kind == ACT_STEP);
     assert(!run->parks || kind == ACT_STEP || kind == ACT_SLEEP || kind == ACT_AWAIT);
+    observe_commit(run);
     journal_committed(&run->journal);
     notes_acked(&run->notes, run->notes.sent);
     run->locked = 0;
@@ -663,6 +670,7 @@ static void leave_behind(struct ifp_run *run, const char *why)
 
     assert(sm_is(&run->sm, RUN_STEP));
     timer_stop(&run->timer);
+    observe_timeout(run, run->job);
     job_detach(run->job);
     run->job = NULL;
     attempt_failed(run, attempt, ifp_error_name(IFP_ETIMEOUT), why, false);

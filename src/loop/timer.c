@@ -11,6 +11,7 @@
  */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "loop/loopinternal.h"
 
 #include <assert.h>
@@ -136,6 +137,8 @@ void timer_fire_due(struct loop *l)
     if (l->heap_len == 0)
         return;
     now = clock_mono_us();
+    if (timer_next_us(l) <= now)
+        metrics_observe_us(METRIC_LOOP_LAG, NULL, now - timer_next_us(l));
     for (size_t n = l->heap_len; n > 0 && timer_next_us(l) <= now; n--) {
         struct timer *t = l->heap[0];
 

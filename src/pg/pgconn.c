@@ -20,6 +20,7 @@
 #include "base/fault.h"
 #include "base/ids.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "pg/pginternal.h"
 
 #include <assert.h>
@@ -105,6 +106,7 @@ static void lose(struct pgconn *c, const struct err *e)
     bool was_ready = sm_is(&c->sm, READY);
 
     assert(e->code < 0);
+    metrics_add(METRIC_DB_LOST, NULL, 1);
     c->last_error = *e;
     c->queue.why = *e;
     c->queue.why.code = IFP_EUNAVAILABLE;
@@ -113,6 +115,7 @@ static void lose(struct pgconn *c, const struct err *e)
     set_timer(c, was_ready && c->failures == 0 ? 0 : backoff_us(c));
     c->failures++;
     if (was_ready) {
+        metrics_add(METRIC_DB_CONNECTIONS, NULL, -1);
         c->down_due = true;
         deferred_call(&c->turn);
     }
@@ -210,6 +213,8 @@ static void become_ready(struct pgconn *c)
     struct list rest;
 
     sm_move(&c->sm, READY);
+    metrics_add(METRIC_DB_CONNECTS, NULL, 1);
+    metrics_add(METRIC_DB_CONNECTIONS, NULL, 1);
     set_timer(c, NEVER_US);
     deferred_call(&c->turn);
     if (!c->options.on_up)
@@ -234,6 +239,13 @@ static void on_setup(struct pgconn *c, const struct pganswer *a, struct err *e)
         become_ready(c);
 }
 
+static void count_error(const struct err *e)
+{
+    char class[3] = { e->sqlstate[0], e->sqlstate[0] ? e->sqlstate[1] : '\0', '\0' };
+
+    metrics_add(METRIC_DB_ERRORS, class[0] ? class : "none", 1);
+}
+
 static void hand_out(struct pgconn *c, const struct pganswer *a, struct err *e)
 {
     struct pgreq *req = a->req;
@@ -243,6 +255,8 @@ static void hand_out(struct pgconn *c, const struct pganswer *a, struct err *e)
         return;
     }
     c->failures = 0;
+    if (a->err < 0)
+        count_error(e);
     if (!req)
         return;
     assert(req->conn == c && req->queue == &c->queue && req->end == 0);
@@ -309,6 +323,7 @@ static bool send_one(struct pgconn *c, struct pgreq *req)
         pgqueue_end(&c->queue, req, rc);
         return true;
     }
+    metrics_add(METRIC_DB_STATEMENTS, NULL, 1);
     if (rc < 0)
         lose(c, &e);
     return rc == 0;
@@ -476,6 +491,8 @@ void pgconn_discard(struct pgconn *c)
 
 void pgconn_close(struct pgconn *c, loop_fn *closed, void *ctx)
 {
+    if (sm_is(&c->sm, READY))
+        metrics_add(METRIC_DB_CONNECTIONS, NULL, -1);
     sm_move(&c->sm, CLOSING); /* asserts that it is closed once */
     c->closed = closed;
     c->closed_ctx = ctx;

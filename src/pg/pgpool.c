@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "pg/pginternal.h"
 
 #include <assert.h>
@@ -83,16 +84,22 @@ static struct pgconn *best(const struct pgpool *p)
     return found;
 }
 
-static void dispatch(void *ctx)
+static void hand_out(struct pgpool *p, bool waited)
 {
-    struct pgpool *p = ctx;
     struct pgreq *req;
     struct pgconn *c;
 
     while (!p->closing && (req = pgqueue_first(&p->queue)) && (c = best(p))) {
         pgqueue_take(&p->queue, req);
+        if (waited)
+            metrics_observe_us(METRIC_DB_WAIT, NULL, clock_mono_us() - req->since_us);
         pgconn_exec(c, req);
     }
+}
+
+static void dispatch(void *ctx)
+{
+    hand_out(ctx, true);
 }
 
 static void on_member_up(void *ctx)
@@ -253,7 +260,7 @@ void pgpool_exec(struct pgpool *p, struct pgreq *req)
         pgqueue_end_waiting(&p->queue, IFP_ECANCELED);
         return;
     }
-    dispatch(p);
+    hand_out(p, p->queue.count > 1);
     if (p->queue.count == 1)
         watch_first(p);
 }

@@ -8,6 +8,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "core/cron.h"
 #include "loop/loop.h"
 #include "prim/schedule.h"
@@ -40,8 +41,10 @@ struct ticker {
     int skip_count;
     int64_t skip_until_us; /* monotonic */
     struct store_cron_batch batch;
-    int batch_max;       /* jobs; halved while one of them makes the statement fail */
-    int32_t batch_first; /* a job of the batch */
+    int batch_max;           /* jobs; halved while one of them makes the statement fail */
+    int32_t batch_first;     /* a job of the batch */
+    int batch_missed;        /* its jobs that had times which do not fire */
+    int64_t batch_oldest_us; /* the earliest instant that it fires; INT64_MAX: none */
 };
 
 static void next_step(struct ticker *t);
@@ -300,6 +303,9 @@ static void add_job(struct ticker *t, const struct store_cron_job *job)
         return;
     }
     t->batch_first = job->id;
+    t->batch_missed += plan.missed;
+    if (plan.count > 0)
+        t->batch_oldest_us = MIN(t->batch_oldest_us, plan.ticks[0] * SECOND_US);
     store_cron_batch_job(&t->batch, job->id, job->next_us, plan.next * SECOND_US, plan.missed);
     for (int i = 0; i < plan.count; i++)
         store_cron_batch_tick(&t->batch, job->id, plan.ticks[i] * SECOND_US);
@@ -313,6 +319,8 @@ static void on_due(struct store_op *op, int rc, const struct err *err)
         return;
     store_cron_batch_release(&t->batch);
     store_cron_batch_init(&t->batch);
+    t->batch_missed = 0;
+    t->batch_oldest_us = INT64_MAX;
     for (int i = 0; i < op->rows && t->batch.ticks < TICKS_PER_BATCH; i++) {
         struct store_cron_job job = store_cron_job_at(op, i);
 
@@ -340,6 +348,15 @@ static void look_for_culprit(struct ticker *t, const struct err *err)
     t->batch_max = MAX(t->batch.job.count / 2, 1);
 }
 
+static void count(const struct ticker *t, const struct store_cron_fired *fired)
+{
+    metrics_add(METRIC_CRON_FIRED, NULL, fired->started);
+    metrics_add(METRIC_STARTED, "cron", fired->started);
+    metrics_add(METRIC_CRON_MISSED, NULL, t->batch_missed);
+    if (fired->fired > 0 && t->batch_oldest_us != INT64_MAX)
+        metrics_observe_us(METRIC_CRON_LATE, NULL, db_now(t) - t->batch_oldest_us);
+}
+
 static void on_fired(struct store_op *op, int rc, const struct err *err)
 {
     struct ticker *t = CONTAINER_OF(op, struct ticker, op);
@@ -352,6 +369,7 @@ static void on_fired(struct store_op *op, int rc, const struct err *err)
     t->batch_max = MIN(t->batch_max * 2, (int)limit(t, CONFIG_CRON_BATCH));
     crash_here(CRASH_CRON_FIRED);
     fired = store_cron_fired(op);
+    count(t, &fired);
     LOG_DEBUG("schedules fired", LOG_INT("ticks", fired.fired), LOG_INT("started", fired.started));
     t->due_us = fired.next_us == INT64_MIN ? INT64_MAX : fired.next_us;
     next_step(t);
