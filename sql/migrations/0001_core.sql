@@ -77,6 +77,10 @@ create schema if not exists inferpipe;
 \i ../schema/doctor_server.sql
 \i ../schema/doctor.sql
 \i ../schema/doctor_repair.sql
+\i ../schema/api_keys.sql
+\i ../schema/jwt_keys.sql
+\i ../schema/rates_http.sql
+\i ../schema/workspaces.sql
 \i ../schema/views.sql
 \i ../schema/cron_views.sql
 \i ../schema/grants.sql

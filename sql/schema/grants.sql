@@ -15,6 +15,8 @@ grant all on all sequences in schema inferpipe to inferpipe_owner;
 grant execute on all functions in schema inferpipe to inferpipe_owner, inferpipe_worker;
 
 grant select on all tables in schema inferpipe to inferpipe_worker;
+-- Hashes and key material leave through the server's functions alone (api_keys.sql).
+revoke all on inferpipe._inferpipe_api_keys, inferpipe._inferpipe_jwt_keys from inferpipe_worker;
 grant usage on all sequences in schema inferpipe to inferpipe_worker;
 grant insert, update on
   inferpipe._inferpipe_workflows, inferpipe._inferpipe_queues, inferpipe._inferpipe_lanes,

@@ -85,7 +85,7 @@ static bool lost(struct client *c)
     return pgsync_wait_notify(c->db, 0, &ignored) < 0;
 }
 
-static int connect_now(struct client *c, struct err *e)
+int client_connect(struct client *c, struct err *e)
 {
     int err = 0;
 
@@ -126,7 +126,7 @@ int client_ready(struct client *c, struct err *e)
     int err;
 
     assert(c->conninfo);
-    err = connect_now(c, e);
+    err = client_connect(c, e);
     if (!err && !c->workspace_id)
         err = find_workspace(c, c->workspace, &c->workspace_id, e);
     return err;
@@ -155,7 +155,7 @@ int client_run(struct client *c, enum statement id, struct pgargs *args, bool re
     assert(c->db);
     err = run_until_serialized(c, id, args, ret_res, e);
     if (err == IFP_EUNAVAILABLE && repeat) {
-        err = connect_now(c, e);
+        err = client_connect(c, e);
         if (!err)
             err = run_until_serialized(c, id, args, ret_res, e);
     }

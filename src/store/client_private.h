@@ -8,6 +8,8 @@
 #include "store/client.h"
 #include "store/statements.h"
 
+/* Connects if need be and checks the schema; the workspace is not looked for. */
+int client_connect(struct client *c, struct err *e) MUSTCHECK;
 /* Begins a call: the client is ready, and the arguments begin with its workspace.  On success they
  * are the caller's to release. */
 int client_begin(struct client *c, struct pgargs *args, struct err *e) MUSTCHECK;

@@ -45,6 +45,15 @@
     " where y.exec_id = x.exec_id limit 1) f on true"                                              \
     " where x.parent_id = " parent " and x.exec_id > " parent
 
+/* Keys as people may see them; scopes as one text. */
+#define API_KEYS                                                                                   \
+    "select k.prefix, k.name, array_to_string(k.scopes, ' '), k.rate_per_min, k.burst,"            \
+    " k.created_at, k.expires_at, k.revoked_at, k.last_used_at, k.rotated_from, k.state"           \
+    " from inferpipe."
+#define JWT_KEYS                                                                                   \
+    "select k.kid, k.alg, k.issuer, k.audience, array_to_string(k.scopes, ' '), k.rate_per_min,"   \
+    " k.burst, k.created_at from inferpipe."
+
 static const struct pgstmt statements[STATEMENTS] = {
     [STATEMENT_REGISTER] = {
         "register",
@@ -434,6 +443,65 @@ static const struct pgstmt statements[STATEMENTS] = {
         " (extract(epoch from v.duration) * 1000)::int8"
         " from inferpipe.cron_executions v where v.workspace = $1::text and v.job = $2::text"
         " order by v.scheduled_time desc limit $3::int4",
+    },
+    [STATEMENT_KEY_CREATE] = {
+        "key_create",
+        API_KEYS "key_create($1::int4, $2::text, $3::bytea, $4::text,"
+                 " string_to_array($5::text, ' '), $6::int8, $7::int4, $8::int4) k",
+    },
+    [STATEMENT_KEY_LIST] = {
+        "key_list",
+        API_KEYS "key_list($1::int4, $2::text, $3::text, $4::int4) k",
+    },
+    [STATEMENT_KEY_REVOKE] = {
+        "key_revoke",
+        API_KEYS "key_revoke($1::int4, $2::text) k",
+    },
+    [STATEMENT_KEY_ROTATE] = {
+        "key_rotate",
+        API_KEYS "key_rotate($1::int4, $2::text, $3::text, $4::bytea, $5::int8) k",
+    },
+    [STATEMENT_KEY_FIND] = {
+        "key_find",
+        "select k.prefix, k.key_id, k.workspace_id, k.workspace, k.name, k.hash,"
+        " array_to_string(k.scopes, ' '), k.rate_per_min, k.burst, k.expires_at, k.revoked, k.now"
+        " from inferpipe.key_find($1::text[]) k",
+    },
+    [STATEMENT_KEYS_USED] = {
+        "keys_used",
+        "select inferpipe.keys_used($1::int8[])",
+    },
+    [STATEMENT_JWT_KEY_CREATE] = {
+        "jwt_key_create",
+        JWT_KEYS "jwt_key_create($1::int4, $2::text, $3::text, $4::text, $5::text, $6::bytea,"
+                 " string_to_array($7::text, ' '), $8::int4, $9::int4) k",
+    },
+    [STATEMENT_JWT_KEY_LIST] = {
+        "jwt_key_list",
+        JWT_KEYS "jwt_key_list($1::int4, $2::text, $3::int4) k",
+    },
+    [STATEMENT_JWT_KEY_DELETE] = {
+        "jwt_key_delete",
+        "select inferpipe.jwt_key_delete($1::int4, $2::text)",
+    },
+    [STATEMENT_JWT_KEY_FIND] = {
+        "jwt_key_find",
+        "select k.workspace, k.kid, k.key_id, k.workspace_id, k.alg, k.issuer, k.audience,"
+        " k.material, array_to_string(k.scopes, ' '), k.rate_per_min, k.burst, k.now"
+        " from inferpipe.jwt_key_find($1::text[], $2::text[]) k",
+    },
+    [STATEMENT_RATES_TAKE] = {
+        "rates_take",
+        "select t.bucket, t.granted, t.remaining, t.burst, t.next_ms, t.full_ms"
+        " from inferpipe.rates_take($1::int8[], $2::int4[]) t",
+    },
+    [STATEMENT_WORKSPACE_CREATE] = {
+        "workspace_create",
+        "select w.slug, w.created_at, w.new from inferpipe.workspace_create($1::text) w",
+    },
+    [STATEMENT_WORKSPACE_LIST] = {
+        "workspace_list",
+        "select w.slug, w.created_at, w.keys from inferpipe.workspace_list() w",
     },
 
     [STATEMENT_MIGRATE_LOCK] = {

@@ -1,6 +1,6 @@
 -- What each role may do.  PUBLIC may do nothing.
 begin;
-select plan(17);
+select plan(19);
 create role ifp_test_public;
 create role ifp_test_app;
 grant usage on schema inferpipe to ifp_test_app;
@@ -37,6 +37,9 @@ select ok(not has_table_privilege('inferpipe_worker', 'inferpipe.' || t, 'insert
   'workers do not write ' || t)
 from unnest(array['_inferpipe_migrations', '_inferpipe_settings', '_inferpipe_readers',
   '_inferpipe_workspaces']) t;
+select ok(not has_table_privilege('inferpipe_worker', 'inferpipe.' || t,
+    'select, insert, update, delete'), 'nobody reads ' || t || ' but through the functions')
+from unnest(array['_inferpipe_api_keys', '_inferpipe_jwt_keys']) t;
 
 -- One execution's life, with the rights of a worker.
 set local role inferpipe_worker;
