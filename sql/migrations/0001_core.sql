@@ -81,6 +81,7 @@ create schema if not exists inferpipe;
 \i ../schema/jwt_keys.sql
 \i ../schema/rates_http.sql
 \i ../schema/workspaces.sql
+\i ../schema/gauges.sql
 \i ../schema/views.sql
 \i ../schema/cron_views.sql
 \i ../schema/grants.sql

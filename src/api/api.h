@@ -21,7 +21,7 @@ struct api_auth;  /* keys, JWTs, rate limits: auth.h */
 struct api_runs;  /* starts, waits and streams: runs.h */
 struct api_hooks; /* webhooks: hooks.h */
 struct offload;   /* blocking calls: offload.h */
-struct metrics;   /* base/metrics.h */
+struct gauges;    /* metrics of the database: store/gauges.h */
 struct tracer;    /* http/tracer.h */
 
 struct api {
@@ -36,6 +36,7 @@ struct api {
     struct api_auth *auth;       /* owned */
     struct api_runs *runs;       /* owned */
     struct tracer *tracer;       /* owned; NULL: no export */
+    struct gauges *gauges;       /* owned; NULL: none, /metrics tells of the process alone */
     bool draining;               /* /ready says no */
     /* May the workers of this process be used?  Set by the command; NULL: there are none. */
     bool (*engine_ready)(void *ctx);

@@ -376,6 +376,10 @@ static const struct pgstmt statements[STATEMENTS] = {
         "db_clock",
         "select (extract(epoch from pg_catalog.clock_timestamp()) * 1000000)::int8",
     },
+    [STATEMENT_GAUGES] = {
+        "gauges",
+        "select gauge, label, value from inferpipe.gauges($1::text)",
+    },
     [STATEMENT_WORKER_DEAD] = {
         "worker_dead",
         "select inferpipe.worker_dead($1::int8, $2::text)",
