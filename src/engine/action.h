@@ -7,6 +7,7 @@
 #include "base/jsonscan.h"
 #include "core/journal.h"
 #include "core/retry.h"
+#include "engine/async.h"
 #include "store/flush.h"
 
 #include <inferpipe.h>
@@ -32,6 +33,7 @@ struct action { /* texts: in the pass arena or static */
     struct journal_call call;       /* STEP, SLEEP, RECEIVE, CONTINUE, LEAVE */
     ifp_step_fn *fn;                /* STEP */
     ifp_step_tx_fn *tx_fn;          /* STEP, transactional */
+    async_begin_fn *begin;          /* STEP, asynchronous */
     const ifp_json *input;          /* STEP, CONTINUE */
     struct retry retry;             /* STEP */
     bool on_loop;                   /* STEP */

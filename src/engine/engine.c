@@ -352,7 +352,16 @@ int engine_open(struct loop *l, const struct engine_options *o, struct engine **
     return 0;
 }
 
-/* Nothing of ours is in flight any more. */
+/* The last one to end says that the engine has stopped. */
+void engine_async_gone(struct engine *e)
+{
+    if (!e->store_closed || e->jobs.async > 0)
+        return;
+    e->store_closed = false;
+    e->o.stopped(e->o.ctx, e->stop_code, &e->stop_error);
+}
+
+/* Nothing of ours is in flight any more, but for attempts that were told to stop. */
 static void on_store_closed(void *ctx)
 {
     struct engine *e = ctx;
@@ -369,14 +378,15 @@ static void on_store_closed(void *ctx)
     claim_close(e);
     local_close(e);
     lease_close(e);
-    e->o.stopped(e->o.ctx, e->stop_code, &e->stop_error);
+    e->store_closed = true;
+    engine_async_gone(e);
 }
 
 void engine_close(struct engine *e)
 {
     if (!e)
         return;
-    assert(!e->store && e->runs.count == 0);
+    assert(!e->store && e->runs.count == 0 && e->jobs.async == 0);
     assert(!e->opened || sm_is(&e->sm, ENGINE_STOPPED));
     deferred_cancel(&e->turn);
     timer_stop(&e->drain_timer);

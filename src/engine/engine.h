@@ -25,6 +25,7 @@ struct engine_workflow {
     int64_t deadline_ms;                /* 0: none */
     ifp_workflow_fn *fn;
     ifp_step_options step; /* defaults for its steps */
+    void *ctx;             /* borrowed; of its asynchronous steps (async.h) */
 };
 
 struct store;

@@ -39,6 +39,7 @@ struct engine {
     bool leave_late; /* the time of the drain is over */
     bool stop_due;   /* the store is to be closed, then `stopped` */
     bool opened;
+    bool store_closed; /* only asynchronous attempts are waited for */
 
     struct map runs;                          /* exec_id -> struct ifp_run, owned */
     struct list ready, dirty, suspects, idle; /* what the runs are in, by state */
@@ -69,6 +70,8 @@ void engine_restart(struct engine *e);
 void engine_give_up(struct engine *e, const struct err *err);
 /* A run was freed: drains and lonely runs look at it. */
 void engine_run_gone(struct engine *e);
+/* An asynchronous attempt is gone: who closes may wait for it. */
+void engine_async_gone(struct engine *e);
 /* The lease is released. */
 void engine_left(struct engine *e);
 bool engine_draining(const struct engine *e);

@@ -64,11 +64,19 @@ bool job_close(struct engine *e)
 
 static void destroy(struct ifp_step_ctx *job)
 {
+    struct engine *e = job->engine;
+    bool counted = job->begin && !list_empty(&job->link);
+
     assert(!job->slot && list_empty(&job->wait_link));
     list_del(&job->link);
     job_notes_release(job);
     arena_release(&job->arena);
     mem_free(job);
+    if (!counted)
+        return;
+    assert(e->jobs.async > 0);
+    e->jobs.async--;
+    engine_async_gone(e);
 }
 
 /* ---- on the pool thread --------------------------------------------------------------------- */
@@ -241,10 +249,8 @@ static bool is_under_way(const struct ifp_step_ctx *job)
     return job->run && (job->branch ? job->branch->job == job : job->run->job == job);
 }
 
-static void on_done(struct work *w)
+void job_ended(struct ifp_step_ctx *job)
 {
-    struct ifp_step_ctx *job = CONTAINER_OF(w, struct ifp_step_ctx, work);
-
     assert(!job->run || is_under_way(job));
     assert(!job->committed || job->rc == 0);
     assert(!(job->committed && (job->unknown || job->lost)));
@@ -261,6 +267,11 @@ static void on_done(struct work *w)
     destroy(job);
 }
 
+static void on_done(struct work *w)
+{
+    job_ended(CONTAINER_OF(w, struct ifp_step_ctx, work));
+}
+
 /* ---- starting and stopping ------------------------------------------------------------------ */
 
 static const struct action *order_of(const struct ifp_run *run, const struct branch *branch)
@@ -273,7 +284,7 @@ static struct ifp_step_ctx *create(struct ifp_run *run, struct branch *branch)
     const struct action *a = order_of(run, branch);
     struct ifp_step_ctx *job = mem_zalloc(sizeof(*job));
 
-    assert((a->fn != NULL) != (a->tx_fn != NULL));
+    assert((a->fn != NULL) + (a->tx_fn != NULL) + (a->begin != NULL) == 1);
     if (!job)
         return NULL;
     job->engine = run->engine;
@@ -288,11 +299,13 @@ static struct ifp_step_ctx *create(struct ifp_run *run, struct branch *branch)
     atomic_init(&job->canceled, false);
     job->fn = a->fn;
     job->tx_fn = a->tx_fn;
+    job->begin = a->begin;
+    job->async.ctx = run->workflow->ctx;
     job->exec_id = run->exec_id;
     job->step_key = a->call.step_key;
     job->seq = a->call.seq;
     job->heartbeat_ms = a->tx_fn ? 0 : a->retry.heartbeat_ms;
-    job->on_loop = a->on_loop;
+    job->on_loop = a->on_loop || a->begin;
     job->name = arena_strndup(&job->arena, a->call.name, strlen(a->call.name));
     job_notes_init(job);
     job->timeout_ms = a->retry.timeout_ms;
@@ -363,13 +376,16 @@ int job_start(struct ifp_run *run, struct branch *branch)
         return IFP_ENOMEM;
     }
     list_push(&run->engine->jobs.live, &job->link);
+    run->engine->jobs.async += a->begin != NULL;
     if (branch) {
         branch->job = job;
     } else {
         run->job = job;
         run_move(run, RUN_STEP);
     }
-    if (a->on_loop) {
+    if (job->begin) {
+        async_begin(job);
+    } else if (job->on_loop) {
         on_run(&job->work);
         on_done(&job->work);
     } else {
@@ -397,6 +413,8 @@ void job_detach(struct ifp_step_ctx *job)
     job->run = NULL;
     if (job->finished) {
         destroy(job);
+    } else if (job->begin) {
+        async_stop(job); /* it comes back by async_done */
     } else if (take_back(job)) {
         release_slot(job);
         destroy(job);
@@ -407,7 +425,9 @@ bool job_cancel(struct ifp_step_ctx *job)
 {
     assert(is_under_way(job));
     atomic_store(&job->canceled, true);
-    if (job->finished || !take_back(job))
+    if (job->begin && !job->finished)
+        async_stop(job);
+    if (job->begin || job->finished || !take_back(job))
         return false;
     release_slot(job);
     destroy(job);

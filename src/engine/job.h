@@ -29,6 +29,14 @@ struct jobs {               /* part of struct engine */
     struct list free;       /* tx_slot */
     struct tx_slot *slots;  /* owned */
     int slot_count;
+    int async; /* asynchronous ones among `live` */
+};
+
+struct job_async {           /* of an asynchronous attempt: async.c */
+    void (*stop)(void *ctx); /* NULL: none, or told */
+    void *stop_ctx, *ctx;
+    int64_t from_us;
+    bool begun, stopping;
 };
 
 struct ifp_step_ctx {
@@ -42,6 +50,8 @@ struct ifp_step_ctx {
     struct arena arena;
     ifp_step_fn *fn;
     ifp_step_tx_fn *tx_fn;
+    async_begin_fn *begin;
+    struct job_async async;
     struct txstep tx;
     int64_t exec_id, step_key, timeout_ms, heartbeat_ms;
     int64_t start_us; /* when it was given to a thread, or began to wait for one */
@@ -81,6 +91,8 @@ int job_start(struct ifp_run *run, struct branch *branch) MUSTCHECK;
 void job_detach(struct ifp_step_ctx *job);
 /* Tells it to stop; its result still counts.  True: it had not begun, and is freed. */
 bool job_cancel(struct ifp_step_ctx *job) MUSTCHECK;
+/* It has ended, on the loop: its run takes the outcome, and it is freed. */
+void job_ended(struct ifp_step_ctx *job);
 /* Frees a finished job of a branch. */
 void job_free(struct ifp_step_ctx *job);
 

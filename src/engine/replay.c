@@ -24,8 +24,8 @@ enum { LOG_LINE_SIZE = 1024 };
 
 /* ---- steps ---------------------------------------------------------------------------------- */
 
-static int any_step(struct ifp_run *run, struct action *action, const ifp_json **ret,
-                    const ifp_step_options *options)
+int replay_step(struct ifp_run *run, struct action *action, const ifp_json **ret,
+                const ifp_step_options *options)
 {
     const struct journal_row *row = NULL;
     struct err e;
@@ -54,7 +54,7 @@ int ifp_step_with(ifp_run *run, const char *name, ifp_step_fn *fn, const ifp_jso
                              .input = input };
 
     assert(fn && ret_output);
-    return any_step(run, &action, ret_output, options);
+    return replay_step(run, &action, ret_output, options);
 }
 
 int ifp_step(ifp_run *run, const char *name, ifp_step_fn *fn, const ifp_json *input,
@@ -72,7 +72,7 @@ int ifp_step_tx_with(ifp_run *run, const char *name, ifp_step_tx_fn *fn, const i
     int rc;
 
     assert(fn && ret_output);
-    rc = any_step(run, &action, ret_output, options);
+    rc = replay_step(run, &action, ret_output, options);
     run->action.on_loop = false; /* it blocks on its connection */
     return rc;
 }

@@ -15,4 +15,8 @@
 /* Fills run->action; never ACT_NONE. */
 void replay_pass(struct ifp_run *run);
 
+/* A step of any kind that its caller has described in `action`: answered, or the pass's action. */
+int replay_step(struct ifp_run *run, struct action *action, const ifp_json **ret,
+                const ifp_step_options *options) MUSTCHECK;
+
 #endif
