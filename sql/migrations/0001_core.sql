@@ -15,12 +15,14 @@ create schema if not exists inferpipe;
 \i ../schema/workspace_id.sql
 \i ../schema/lane_intern.sql
 \i ../schema/wake.sql
+\i ../schema/awaited.sql
 \i ../schema/run_end.sql
 \i ../schema/child_end.sql
 \i ../schema/runs_insert.sql
 \i ../schema/queue_backlog.sql
 \i ../schema/debounce.sql
 \i ../schema/execution_start.sql
+\i ../schema/execution_start_batch.sql
 \i ../schema/execution_send.sql
 \i ../schema/execution_cancel.sql
 \i ../schema/execution_retry.sql

@@ -35,7 +35,7 @@ create function inferpipe.claim(
 returns table (
   exec_id int8, fence int4, lane int4, shard int2, prio int2, ready_at timestamptz, flags int2,
   crashes int2, has_journal bool, deadline timestamptz, created_at timestamptz, seed int8,
-  input bytea, now timestamptz)
+  input bytea, now timestamptz, options text, traceparent text)
 language plpgsql volatile rows 50
 as $$
 #variable_conflict use_column
@@ -60,7 +60,7 @@ begin
     exit when cardinality(v_ids) >= p_limit;
     if v_spot.ready_at > v_now then
       return query select 0::int8, 0, v_spot.lane, v_spot.shard, v_spot.prio, v_spot.ready_at,
-        0::int2, 0::int2, false, null::timestamptz, v_now, 0::int8, null::bytea, v_now;
+        0::int2, 0::int2, false, null::timestamptz, v_now, 0::int8, null::bytea, v_now, null, null;
       continue;
     end if;
     if v_ids = '{}' then
@@ -82,16 +82,18 @@ begin
   return query
   with taken as (
     update inferpipe._inferpipe_runs r
-    set owner = p_worker, fence = r.fence + 1, state = c_running, wait_key = 0
+    set owner = p_worker, fence = r.fence + 1, state = c_running, wait_key = 0,
+      started_at = coalesce(r.started_at, v_now)
     where r.exec_id = any (v_ids)
     returning r.exec_id, r.fence, r.lane, r.shard, r.prio, r.ready_at, r.flags, r.crashes,
       r.has_journal, r.deadline)
   select t.exec_id, t.fence, t.lane, t.shard, t.prio, t.ready_at, t.flags, t.crashes,
     t.has_journal, t.deadline, e.created_at, e.seed,
-    case e.codec when 0 then e.input else inferpipe.payload_read(e.exec_id, e.input) end, v_now
+    case e.codec when 0 then e.input else inferpipe.payload_read(e.exec_id, e.input) end, v_now,
+    e.options::text, e.traceparent
   from taken t
   cross join lateral (
-    select x.exec_id, x.created_at, x.seed, x.codec, x.input
+    select x.exec_id, x.created_at, x.seed, x.codec, x.input, x.options, x.traceparent
     from inferpipe._inferpipe_executions x where x.exec_id = t.exec_id limit 1) e
   order by t.prio, t.ready_at;
 end

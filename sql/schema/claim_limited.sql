@@ -32,7 +32,7 @@ create function inferpipe.claim_limited(
 returns table (
   exec_id int8, fence int4, lane int4, shard int2, prio int2, ready_at timestamptz, flags int2,
   crashes int2, has_journal bool, deadline timestamptz, created_at timestamptz, seed int8,
-  input bytea, now timestamptz)
+  input bytea, now timestamptz, options text, traceparent text)
 language plpgsql volatile rows 50
 as $$
 #variable_conflict use_column
@@ -115,17 +115,17 @@ begin
     with taken as (
       update inferpipe._inferpipe_runs r
       set owner = p_worker, fence = r.fence + 1, state = c_running, wait_key = 0, prio = 0,
-        flags = r.flags & ~c_flag_fresh
+        flags = r.flags & ~c_flag_fresh, started_at = coalesce(r.started_at, v_now)
       where r.exec_id = any (v_ids)
       returning r.exec_id, r.fence, r.lane, r.shard, r.ready_at, r.flags, r.crashes,
         r.has_journal, r.deadline)
     select t.exec_id, t.fence, t.lane, t.shard, v_spot.prio, t.ready_at, t.flags, t.crashes,
       t.has_journal, t.deadline, e.created_at, e.seed,
       case e.codec when 0 then e.input else inferpipe.payload_read(e.exec_id, e.input) end,
-      v_now
+      v_now, e.options::text, e.traceparent
     from taken t
     cross join lateral (
-      select x.exec_id, x.created_at, x.seed, x.codec, x.input
+      select x.exec_id, x.created_at, x.seed, x.codec, x.input, x.options, x.traceparent
       from inferpipe._inferpipe_executions x where x.exec_id = t.exec_id limit 1) e;
     v_taken := v_taken + cardinality(v_ids);
     v_left := v_left - cardinality(v_ids);

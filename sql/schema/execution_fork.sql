@@ -181,11 +181,12 @@ begin
   loop
     insert into inferpipe._inferpipe_executions (
       exec_id, created_at, deadline, forked_from, seed, workspace_id, lane, prio, codec, input,
-      metadata, traceparent, queue_key, idem_key)
+      metadata, traceparent, queue_key, idem_key, options)
     select p_id, v_now, v_now + (e.deadline - e.created_at), p_exec, e.seed, e.workspace_id, v_lane,
       e.prio,
       case when p_input is null then e.codec when p_input_hash is null then 0 else 1 end,
-      coalesce(p_input_hash, p_input, e.input), e.metadata, e.traceparent, e.queue_key, p_key
+      coalesce(p_input_hash, p_input, e.input), e.metadata, e.traceparent, e.queue_key, p_key,
+      e.options
     from inferpipe._inferpipe_executions e where e.exec_id = p_exec
     on conflict do nothing;
     exit when found;

@@ -64,6 +64,7 @@ declare
   c_continue constant int2 := 6;
   c_sleep constant int2 := 2;
   c_unwind constant int2 := 11;
+  c_told constant int2 := 63; -- flags that the worker acts on
   v_now timestamptz := inferpipe.clock();
   v_own int8[];    -- what is ours and locked, ascending; the next three are aligned with it
   v_pos int4[];    -- its place in the p_ arrays
@@ -168,7 +169,7 @@ begin
     end if;
   end if;
 
-  if cardinality(v_own) = cardinality(p_exec) and v_flagged = 0 and v_wake is null
+  if cardinality(v_own) = cardinality(p_exec) and v_flagged & c_told = 0 and v_wake is null
     and v_got is null
   then -- as a rule: all is written, and there is nothing to tell
     return query

@@ -73,6 +73,9 @@ begin
       limit 1) l on true
     where x.what = c_event and p_own[width_bucket(x.exec_id, p_own)] = x.exec_id) y
   where y.last_fence is distinct from y.fence or y.number > y.nth;
+  perform inferpipe.awaited_events(array(
+    select x.exec_id from unnest(n_exec, n_what) x(exec_id, what)
+    where x.what = c_event and p_own[width_bucket(x.exec_id, p_own)] = x.exec_id));
 end
 $$;
 

@@ -19,7 +19,7 @@ create function inferpipe.start_local(
 returns table (
   exec_id int8, fence int4, lane int4, shard int2, prio int2, ready_at timestamptz, flags int2,
   crashes int2, has_journal bool, deadline timestamptz, created_at timestamptz, seed int8,
-  input bytea, now timestamptz)
+  input bytea, now timestamptz, options text, traceparent text)
 language plpgsql volatile rows 100
 as $$
 #variable_conflict use_column
@@ -54,13 +54,13 @@ begin
   select x.id, v_now, v_deadline, x.seed, p_workspace, v_lane, p_prio, 0, x.input
   from unnest(v_ids, v_seeds, p_input) x(id, seed, input);
   insert into inferpipe._inferpipe_runs (
-    exec_id, ready_at, owner, deadline, fence, workspace_id, lane, shard, prio, state)
-  select x.id, v_now, p_worker, v_deadline, c_born, p_workspace, v_lane, x.id % v_shards, p_prio,
-    c_running
+    exec_id, ready_at, started_at, owner, deadline, fence, workspace_id, lane, shard, prio, state)
+  select x.id, v_now, v_now, p_worker, v_deadline, c_born, p_workspace, v_lane, x.id % v_shards,
+    p_prio, c_running
   from unnest(v_ids) x(id);
   return query
   select x.id, c_born, v_lane, (x.id % v_shards)::int2, p_prio, v_now, 0::int2, 0::int2, false,
-    v_deadline, v_now, x.seed, x.input, v_now
+    v_deadline, v_now, x.seed, x.input, v_now, null::text, null::text
   from unnest(v_ids, v_seeds, p_input) x(id, seed, input);
 end
 $$;

@@ -27,6 +27,8 @@ create table inferpipe._inferpipe_executions (
   queue_key text,
   idem_key uuid,
   left_alone bool,                  -- true: a child that does not end with its parent
+  options jsonb,                    -- what else was asked for: {"retry": {"attempts", "backoff",
+                                    -- "maxDelayMs"}, "tags": {}, "webhookUrl": ""}
   constraint executions_pkey primary key (exec_id),
   constraint executions_codec check (codec in (0, 1))
 ) partition by range (exec_id);
@@ -38,6 +40,7 @@ create index _inferpipe_executions_parent
 create table inferpipe._inferpipe_results (
   exec_id int8 not null,
   finished_at timestamptz not null,
+  started_at timestamptz,           -- null: it never was
   workspace_id int4 not null,
   fence int4 not null,
   status int2 not null,             -- 1 completed, 2 failed, 3 canceled

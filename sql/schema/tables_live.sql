@@ -43,6 +43,7 @@ create table inferpipe._inferpipe_worker_workflows (
 create table inferpipe._inferpipe_runs (
   exec_id int8 primary key,
   ready_at timestamptz not null,
+  started_at timestamptz,           -- of its first claim
   owner int8 not null default 0,    -- worker_id, 0: nobody
   wait_key int8 not null default 0, -- what it waits for: name_key of a message, key of a child's
                                     -- end row; -1: any
@@ -56,7 +57,9 @@ create table inferpipe._inferpipe_runs (
   state int2 not null default 0,
   flags int2 not null default 0,    -- 1 cancel requested, 2 run alone (it crashed its workers),
                                     -- 4 holds a place of its queue key, 8 and has not begun,
-                                    -- 16 left alone when its parent ends, 32 has started children
+                                    -- 16 left alone when its parent ends, 32 has started children,
+                                    -- 64 somebody waits for its end or follows its stream, 128 has
+                                    -- a webhook of its own
   crashes int2 not null default 0,  -- take-overs in a row without progress
   has_journal bool not null default false, -- there is something to load
   constraint runs_state check (state between 0 and 7 and state <> 5),
@@ -65,7 +68,7 @@ create table inferpipe._inferpipe_runs (
   wait_left int4,                   -- in state 6: how many children must still end
   constraint runs_wait_key check ((wait_key <> 0) = (state = 3) or state = 6),
   constraint runs_prio check (prio between 0 and 5),
-  constraint runs_flags check (flags between 0 and 63),
+  constraint runs_flags check (flags between 0 and 255),
   constraint runs_fence check (fence >= 0),
   constraint runs_crashes check (crashes >= 0)
 ) with (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 2000,

@@ -12,7 +12,7 @@
 
 #define CLAIMED                                                                                    \
     "exec_id, fence, lane, shard, prio, ready_at, flags, crashes, has_journal, deadline, "         \
-    "created_at, seed, input, now"
+    "created_at, seed, input, now, options, traceparent"
 #define LEASE "$1::int8, $2::int4, $3::int8, $4::bool, $5::text, $6::int4, $7::text, $8::text"
 
 /* A page of ids, $1 workspace, $2 workflow or null, $3 id before which, $4 limit ... */
@@ -359,9 +359,9 @@ static const struct pgstmt statements[STATEMENTS] = {
         " select r.exec_id, r.fence + 1, r.lane, r.shard, r.prio, r.ready_at, r.flags, r.crashes,"
         " r.has_journal, r.deadline, e.created_at, e.seed, case e.codec when 0 then e.input else ("
         "select p.data from inferpipe._inferpipe_payloads p"
-        " where p.exec_id = e.exec_id and p.hash = e.input) end, inferpipe.clock()"
-        " from page r join inferpipe._inferpipe_executions e on e.exec_id = r.exec_id"
-        " order by r.exec_id",
+        " where p.exec_id = e.exec_id and p.hash = e.input) end, inferpipe.clock(),"
+        " e.options::text, e.traceparent from page r"
+        " join inferpipe._inferpipe_executions e on e.exec_id = r.exec_id order by r.exec_id",
     },
     [STATEMENT_DOCTOR] = {
         "doctor",

@@ -5,8 +5,7 @@
  * An operation struct is embedded in its owner.  store_<op>() copies all input into the request,
  * `done` comes exactly once, from the loop.  Rows are read inside `done` with the _at accessors;
  * slices point into the answer and die with the callback.  A lost connection gives IFP_EUNAVAILABLE
- * with op->req.sent: is the outcome unknown?  Loop thread only.  Times are us since 1970.
- */
+ * with op->req.sent: is the outcome unknown?  Loop thread only.  Times are us since 1970. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -120,6 +119,7 @@ struct store_claimed {
     int64_t ready_us, deadline_us /* 0: none */, created_us, now_us;
     uint64_t seed;
     struct slice input;
+    const char *options, *traceparent; /* of the start; NULL: none */
 };
 struct store_claimed store_claimed_at(const struct store_op *op, int row);
 

@@ -83,6 +83,8 @@ struct store_claimed store_claimed_of(const struct pgres *res, int row)
         .seed = (uint64_t)pgres_int8(res, row, 11),
         .input = pgres_bytes(res, row, 12),
         .now_us = pgres_timestamptz(res, row, 13),
+        .options = pgres_text(res, row, 14),
+        .traceparent = pgres_text(res, row, 15),
     };
 }
 

@@ -63,7 +63,7 @@ enum {
 };
 enum { WRITTEN = 0, LOCKED = 1, NOT_OURS = 2, CONFLICT = 3 };
 enum { GOT_MESSAGE = 1, GOT_TIMEOUT = 2, TIMED_OUT = 2 };
-enum { CLAIM_DEADLINE = 9, CLAIM_INPUT = 12, CLAIM_COLUMNS = 14 };
+enum { CLAIM_DEADLINE = 9, CLAIM_INPUT = 12, CLAIM_TEXTS = 14, CLAIM_COLUMNS = 16 };
 #define HINT_AHEAD_US INT64_C(1000000)
 #define FAR_US INT64_C(3155760000000000)
 #define STALE_US INT64_C(2000000)
@@ -95,6 +95,8 @@ static void add_claimed(struct pgres *r, const struct db_exec *x)
     wire_add_int(r, x->seed);
     wire_add_text(r, x->input);
     wire_add_int(r, db_now());
+    wire_add_null(r); /* neither options nor a trace context */
+    wire_add_null(r);
 }
 
 static bool may_take(const struct db_exec *x, int shard, int prio, int64_t from_us)
@@ -123,7 +125,7 @@ static void add_hint(struct pgres *r, int shard, int prio, int64_t from_us)
             [2] = DB_LANE, [3] = shard, [4] = prio, [5] = next, [10] = db_now(), [13] = db_now()
         };
 
-        if (i == CLAIM_DEADLINE || i == CLAIM_INPUT)
+        if (i == CLAIM_DEADLINE || i == CLAIM_INPUT || i >= CLAIM_TEXTS)
             wire_add_null(r);
         else
             wire_add_int(r, values[i]);

@@ -14,7 +14,7 @@ create function inferpipe_test.claim_limited(
 returns table (
   exec_id int8, fence int4, lane int4, shard int2, prio int2, ready_at timestamptz, flags int2,
   crashes int2, has_journal bool, deadline timestamptz, created_at timestamptz, seed int8,
-  input bytea, now timestamptz)
+  input bytea, now timestamptz, options text, traceparent text)
 language sql
 as $$
   select c.*
