@@ -14,6 +14,7 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "base/options.h"
+#include "base/options_observe.h"
 #include "base/options_server.h"
 
 #include <stdbool.h>
@@ -28,8 +29,8 @@ enum config_type {
     CONFIG_BOOL
 };
 
-/* The rows of base/options.h and base/options_server.h. */
-#define CONFIG_MAP(X) OPTIONS_MAP(X) OPTIONS_SERVER_MAP(X)
+/* The rows of base/options.h, base/options_server.h and base/options_observe.h. */
+#define CONFIG_MAP(X) OPTIONS_MAP(X) OPTIONS_SERVER_MAP(X) OPTIONS_OBSERVE_MAP(X)
 
 #define CONFIG_ENUM(id, flag, env, type, def, min, max, doc) CONFIG_##id,
 enum config_id { CONFIG_MAP(CONFIG_ENUM) CONFIG_COUNT };
