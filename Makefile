@@ -5,6 +5,7 @@
 #   make test T=pattern   all tests, or those whose path contains the pattern
 #   make sim SCHEDULES=n SEED=s   the engine in a simulated world; each seed is one schedule
 #   make bench            throughput, latency, memory and recovery beside PostgreSQL's own limit
+#   make fuzz SECONDS=n T=target  libFuzzer on what strangers can send
 #   make lint format coverage zones install clean
 #
 # Variables: SAN=address,undefined (or thread) and COVERAGE=1 build in folders of their own;
@@ -70,6 +71,9 @@ FLOOR := $(BUILD)/bench/floor
 # What makes chaos, and the worker that it happens to.
 CHAOS_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/chaos/worker.c,$(wildcard tests/chaos/*.c)))
 CHAOS := $(BUILD)/tests/chaos/chaos $(BUILD)/tests/chaos/worker
+# What a fuzzer drives; without one a target replays its corpus.
+FUZZ := $(patsubst %.c,$(BUILD)/%,$(filter-out %/replay.c,$(wildcard tests/fuzz/*.c)))
+CHOSEN_FUZZ := $(if $(T),$(foreach f,$(FUZZ),$(if $(findstring $(T),$(notdir $f)),$f)),$(FUZZ))
 TEST_LIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/lib/*.c))
 CHOSEN_TESTS := $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$t),$t)),$(TESTS))
 
@@ -83,7 +87,7 @@ INTERNAL := $(BUILD)/libinferpipe-internal.a
 .DELETE_ON_ERROR:
 
 all: $(SHARED) $(STATIC) $(BINARY) $(EXAMPLES)
-tests: all $(CHOSEN_TESTS) $(PROGRAMS) $(RELEASES) $(SIM) $(FLOOR) $(CHAOS)
+tests: all $(CHOSEN_TESTS) $(PROGRAMS) $(RELEASES) $(SIM) $(FLOOR) $(CHAOS) $(FUZZ)
 
 run:
 	$(Q)scripts/deps run
@@ -147,6 +151,14 @@ cron-chaos:
 	$(Q)scripts/deps run test
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(BUILD)/tests/programs/demo
 	$(Q)SECONDS_OF_CHAOS=$(or $(SECONDS),120) scripts/testdb tests/chaos/cron.sh
+
+# Open-ended: make fuzz SECONDS=600 T=json; each target whose name contains the pattern, or all.
+.PHONY: fuzz
+fuzz:
+	$(Q)scripts/deps run test fuzz
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) CC=clang SAN=address,undefined BUILD=build-fuzz FUZZER=1 \
+	    WARNINGS=-Wall CFLAGS='-g -fsanitize=fuzzer-no-link' $(CHOSEN_FUZZ:$(BUILD)/%=build-fuzz/%)
+	$(Q)scripts/fuzz $(or $(SECONDS),60) $(notdir $(CHOSEN_FUZZ))
 
 clean:
 	rm -rf build build-*
@@ -246,6 +258,15 @@ $(BUILD)/tests/sim/%.o: tests/sim/%.c
 $(SIM): %: %.o $(SIM_OBJ) $(INTERNAL)
 	$(call say,LD)
 	$(Q)$(CC) -pie $(LDFLAGS) $< $(SIM_OBJ) $(INTERNAL) -lcmocka $(PKG_LIBS) -o $@
+
+$(BUILD)/tests/fuzz/%.o: tests/fuzz/%.c
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(TEST_FLAGS) -c $< -o $@
+
+$(FUZZ): %: %.o $(if $(FUZZER),,$(BUILD)/tests/fuzz/replay.o) $(INTERNAL)
+	$(call say,LD)
+	$(Q)$(CC) -pie $(LDFLAGS) $(if $(FUZZER),-fsanitize=fuzzer) $^ $(PKG_LIBS) -o $@
 
 # Installing --------------------------------------------------------------------------------------
 

@@ -233,14 +233,15 @@ static void sort_keys(const struct scan *s, struct key *keys, size_t count)
 /* Checks the keys from `first` on, those of the object that closes, and drops them. */
 static int close_keys(struct scan *s, size_t first)
 {
-    struct key *keys = s->keys + first;
     size_t count = s->key_count - first;
     uint32_t offset = UINT32_MAX;
+    struct key *keys;
 
     assert(first <= s->key_count);
     s->key_count = first;
     if (count < 2)
-        return 0;
+        return 0; /* also without any memory for keys */
+    keys = s->keys + first;
     sort_keys(s, keys, count);
     for (size_t i = 1; i < count; i++)
         if (compare_keys(s, keys[i - 1], keys[i]) == 0)
