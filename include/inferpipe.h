@@ -167,6 +167,9 @@ IFP_API const char *ifp_step_lease(const ifp_step_ctx *step);
 IFP_API int ifp_step_attempt(const ifp_step_ctx *step);
 /* The execution's id ("exe_..."), for logs. */
 IFP_API const char *ifp_step_execution(const ifp_step_ctx *step);
+/* The W3C trace context of this attempt, for the `traceparent` header of calls that it makes: so
+ * they are part of the trace in which the execution was started. */
+IFP_API const char *ifp_step_traceparent(ifp_step_ctx *step);
 /* True once the execution was canceled, its lease lost, or the attempt's time is over. */
 IFP_API bool ifp_step_canceled(const ifp_step_ctx *step);
 /* Adds to what this attempt has cost: tokens, and US dollars (kept to a billionth).  It is recorded
@@ -360,6 +363,8 @@ IFP_API const char *ifp_uuid(ifp_run *run);
 IFP_API void ifp_log(ifp_run *run, const char *format, ...) IFP_PRINTF(2, 3);
 /* The execution's id ("exe_..."). */
 IFP_API const char *ifp_run_id(const ifp_run *run);
+/* The W3C trace context of the execution.  Steps have one of their own: ifp_step_traceparent. */
+IFP_API const char *ifp_run_traceparent(ifp_run *run);
 
 /* What the last failed call of this pass failed with; never NULL, code "" when nothing failed. */
 typedef struct ifp_error_info {

@@ -138,6 +138,17 @@ begin
 end
 $$;
 
+-- The trace context of what an execution starts: the trace that it is part of itself (without one
+-- its own, made of its id), and its span, which is its id (src/base/traceparent.h).
+create function inferpipe.trace_within(p_exec int8, p_traceparent text)
+returns text language sql immutable parallel safe
+as $$
+  select case when p_traceparent ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'
+      then pg_catalog.left(p_traceparent, 36) || x.id || pg_catalog.right(p_traceparent, 3)
+      else '00-' || x.id || x.id || '-' || x.id || '-01' end
+  from (select pg_catalog.lpad(pg_catalog.to_hex(p_exec), 16, '0') as id) x
+$$;
+
 -- Makes the executions of the children of p_new that have a lane.
 create function inferpipe.flush_children_start(
   p_now timestamptz, p_workspace int4, p_new int8[], p_id int8[], p_lane int4[],
@@ -157,7 +168,8 @@ begin
     input, metadata, traceparent, queue_key, left_alone)
   select x.id, p_now, x.deadline, x.exec_id, x.key,
     pg_catalog.uuid_hash_extended(pg_catalog.gen_random_uuid(), 0), p_workspace, x.lane,
-    coalesce(x.prio, p.prio), x.codec, x.input, x.metadata::jsonb, p.traceparent, x.queue_key,
+    coalesce(x.prio, p.prio), x.codec, x.input, x.metadata::jsonb,
+    inferpipe.trace_within(x.exec_id, p.traceparent), x.queue_key,
     nullif(x.flags & c_flag_left_alone <> 0, false)
   from unnest(c_exec, c_key, p_id, p_lane, p_deadline, c_prio, c_queue_key, c_codec, c_input,
     c_metadata, c_flags)

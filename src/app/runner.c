@@ -67,6 +67,23 @@ static int open_ticker(struct runner *r, struct loop *l, const struct cli *c, st
     return ticker_open(&options, &r->ticker, e);
 }
 
+/* The engine has stopped; what it told of itself leaves before we say so. */
+static void on_traces_left(void *ctx)
+{
+    struct runner *r = ctx;
+
+    r->stopped(r->ctx, r->stop_code, &r->stop_error);
+}
+
+static void on_engine_stopped(void *ctx, int err, const struct err *e)
+{
+    struct runner *r = ctx;
+
+    r->stop_code = err;
+    r->stop_error = *e;
+    tracer_drain(r->tracer, config_int(r->config, CONFIG_OTLP_TIMEOUT), on_traces_left, r);
+}
+
 int runner_open(struct runner *r, struct loop *l, const struct cli *c,
                 void (*stopped)(void *ctx, int err, const struct err *e), void *ctx, struct err *e)
 {
@@ -75,11 +92,20 @@ int runner_open(struct runner *r, struct loop *l, const struct cli *c,
         .program = c->app->name,
         .workflows = c->app->workflows,
         .workflow_count = c->app->workflow_count,
-        .stopped = stopped,
-        .ctx = ctx,
+        .stopped = on_engine_stopped,
+        .ctx = r,
     };
     int rc = given_worker_id(&options.worker_id, e);
 
+    r->config = &c->config;
+    r->stopped = stopped;
+    r->ctx = ctx;
+    if (rc == 0)
+        rc = tracer_open_from(l, &c->config, &r->tracer, e);
+    if (r->tracer) {
+        options.span = tracer_span;
+        options.span_ctx = r->tracer;
+    }
     if (rc == 0 && config_int(&c->config, CONFIG_CRON) != 0)
         rc = open_ticker(r, l, c, e);
     if (r->ticker) {
@@ -97,5 +123,6 @@ void runner_close(struct runner *r)
 {
     ticker_close(r->ticker);
     engine_close(r->engine);
+    tracer_close(r->tracer);
     *r = (struct runner){ 0 };
 }

@@ -7,18 +7,25 @@
 
 #include "app/cli.h"
 #include "engine/engine.h"
+#include "http/tracer.h"
 #include "prim/ticker.h"
 
 struct runner {
-    struct engine *engine; /* owned; NULL: none runs */
-    struct ticker *ticker; /* owned; NULL: schedules are fired by others */
+    struct engine *engine;       /* owned; NULL: none runs */
+    struct ticker *ticker;       /* owned; NULL: schedules are fired by others */
+    struct tracer *tracer;       /* owned; NULL: no traces are exported */
+    const struct config *config; /* borrowed */
+    void (*stopped)(void *ctx, int err, const struct err *e);
+    void *ctx;
+    int stop_code;
+    struct err stop_error;
 };
 
 /* A database that is there and will never do (IFP_ESCHEMA and the like) is told at once, before
  * anything is started.  One that is away may come: that is 0. */
 int runner_check_database(const struct cli *c, struct err *e) MUSTCHECK;
 /* Opens both for the program's workflows; `stopped` as in engine_options.  Zeroed before; on
- * failure runner_close is still due. */
+ * failure runner_close is still due.  The runner stays where it is until then. */
 int runner_open(struct runner *r, struct loop *l, const struct cli *c,
                 void (*stopped)(void *ctx, int err, const struct err *e), void *ctx,
                 struct err *e) MUSTCHECK;

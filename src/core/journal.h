@@ -70,6 +70,7 @@ struct journal_slot {
     int64_t intent_us;       /* deadline of a wait; 0: none */
     struct slice progress;   /* of a step that is not done; text NULL: none */
     struct journal_row *end; /* of a child: how it ended; NULL: not yet */
+    int64_t begun_us;        /* the engine's: when its first attempt here began; 0: none did */
     void *work;              /* the engine's: what is to be done, or under way, for this call */
     uint32_t awaited;        /* the engine's: the number of the last wait that named this call */
 };

@@ -332,13 +332,12 @@ static void on_verdict(struct ifp_run *run, const struct flush_answer *answer)
         metrics_add(METRIC_FENCED, NULL, 1);
         if (run->action.kind == ACT_CONTINUE) /* perhaps it was done, and we have not heard of it */
             claim_adopt_soon(run->engine);
-        LOG_WARN("another worker owns this execution now", LOG_STR("execution", run->id),
+        LOG_WARN("another worker owns this execution now", LOG_RUN(run),
                  LOG_INT("fence", run->fence));
         run_drop(run);
         break;
     case FLUSH_CONFLICT:
-        LOG_WARN("the journal has another row for this step, reading it again",
-                 LOG_STR("execution", run->id));
+        LOG_WARN("the journal has another row for this step, reading it again", LOG_RUN(run));
         claim_adopt_soon(run->engine);
         run_drop(run);
         break;
@@ -377,7 +376,7 @@ static void halve(struct batch *b, const struct err *err)
             run_move(run, RUN_DIRTY);
             continue;
         }
-        LOG_ERROR("an execution cannot be written", LOG_STR("execution", run->id), LOG_ERR(err));
+        LOG_ERROR("an execution cannot be written", LOG_RUN(run), LOG_ERR(err));
         if (run->action.kind == ACT_BACK) {
             run_drop(run); /* stays owned; it is taken over when this worker ends */
         } else if (run->action.kind == ACT_END && run->action.status == FLUSH_FAILED) {

@@ -133,7 +133,7 @@ static void attempt_failed(struct branch *b, int attempt, const char *code, cons
     row.error_code = code;
     row.error = text;
     if (final || !outcome_retries(run, &b->order, attempt, &delay_ms)) {
-        observe_step_failed();
+        observe_step_failed(run, &b->order.call, attempt, code);
         ended(b, &row);
         return;
     }

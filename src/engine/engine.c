@@ -226,8 +226,7 @@ static void on_drain_timer(void *ctx)
         if (!sm_is(&run->sm, RUN_STEP))
             continue;
         assert(run->job && run->action.kind == ACT_STEP);
-        LOG_WARN("a step did not end in time, its execution is handed back",
-                 LOG_STR("execution", run->id));
+        LOG_WARN("a step did not end in time, its execution is handed back", LOG_RUN(run));
         job_detach(run->job);
         run->job = NULL;
         timer_stop(&run->timer);

@@ -12,6 +12,7 @@
 #include "base/base.h"
 #include "base/config.h"
 #include "base/err.h"
+#include "base/span.h"
 #include "loop/loop.h"
 
 #include <inferpipe.h>
@@ -54,6 +55,8 @@ struct engine_options {
     void *ctx;
     engine_looked_fn *looked; /* may be NULL */
     void *look_ctx;
+    span_fn *span; /* is told of executions, steps and attempts that have ended; may be NULL */
+    void *span_ctx;
     bool rehearsal; /* of passes alone (rehearse.h): what they say is not said */
 };
 

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "engine/branch.h"
 #include "engine/internal.h"
+#include "engine/trace.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -366,6 +367,7 @@ int job_start(struct ifp_run *run, struct branch *branch)
     /* The column ends there; who tries without end goes on with that number. */
     job->attempt = slot ? MIN(slot->attempts + 1, INT16_MAX) : 1;
     job->start_us = clock_mono_us();
+    job->trace = trace_of_attempt(run, &a->call, job->attempt);
     job->input = value_copy(&job->arena, value_slice(a->input));
     if (slot && slot->progress.text)
         job->progress = value_copy(&job->arena, slot->progress);
@@ -375,6 +377,8 @@ int job_start(struct ifp_run *run, struct branch *branch)
         destroy(job);
         return IFP_ENOMEM;
     }
+    if (slot->begun_us == 0)
+        slot->begun_us = engine_db_now(run->engine);
     list_push(&run->engine->jobs.live, &job->link);
     run->engine->jobs.async += a->begin != NULL;
     if (branch) {

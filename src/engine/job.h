@@ -63,7 +63,8 @@ struct ifp_step_ctx {
     struct job_notes notes;
     char id[IFP_ID_SIZE];
     char key[40];
-    char lease[64]; /* id.worker.fence */
+    char lease[64];           /* id.worker.fence */
+    struct traceparent trace; /* the attempt's own span */
     atomic_bool canceled;
 
     /* written by the pool thread, read on the loop after `done` */

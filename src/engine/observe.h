@@ -1,6 +1,6 @@
 /*
- * engine/observe.h - what the engine tells of itself: the metrics of its part.  Nothing here
- * changes anything, and nothing here may fail.
+ * engine/observe.h - what the engine tells of itself: the metrics of its part, and the spans of
+ * executions, steps and attempts.  Nothing here changes anything, and nothing here may fail.
  */
 #ifndef ENGINE_OBSERVE_H
 #define ENGINE_OBSERVE_H
@@ -25,8 +25,9 @@ void observe_flush(int executions, int64_t sent_us);
 void observe_attempt(const struct ifp_run *run, const struct ifp_step_ctx *job);
 /* An attempt was left behind after its time, or because it was silent. */
 void observe_timeout(const struct ifp_run *run, const struct ifp_step_ctx *job);
-/* Its step has failed for good. */
-void observe_step_failed(void);
+/* A step has failed for good, with this attempt. */
+void observe_step_failed(const struct ifp_run *run, const struct journal_call *call, int attempt,
+                         const char *code);
 /* The commit of a run was acknowledged; its action is still the one committed. */
 void observe_commit(const struct ifp_run *run);
 

@@ -218,7 +218,7 @@ void ifp_log(ifp_run *run, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    LOG_INFO(text, LOG_STR("workflow", run->workflow->name), LOG_STR("execution", run->id));
+    LOG_INFO(text, LOG_STR("workflow", run->workflow->name), LOG_RUN(run));
 }
 
 const char *ifp_run_id(const ifp_run *run)

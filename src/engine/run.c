@@ -135,6 +135,8 @@ struct ifp_run *run_new(struct engine *e, const struct store_claimed *row)
     run->alone = (row->flags & STORE_FLAG_ALONE) != 0;
     run->load_after = INT64_MIN;
     ids_execution_format(row->exec_id, run->id);
+    run->trace = traceparent_of(row->exec_id, row->traceparent);
+    traceparent_trace_id(&run->trace, run->trace_id);
     list_init(&run->link);
     list_init(&run->branches);
     list_init(&run->ends);
@@ -296,7 +298,7 @@ static void start_attempt(struct ifp_run *run)
     } else if (engine_draining(run->engine)) {
         run_give_back(run);
     } else if (!slot || job_start(run, NULL) != 0) {
-        LOG_WARN("no memory for a step, trying again", LOG_STR("execution", run->id));
+        LOG_WARN("no memory for a step, trying again", LOG_RUN(run));
         pause_for(run, MEMORY_PAUSE_US);
     }
 }
@@ -333,7 +335,7 @@ static void leave(struct ifp_run *run)
     int attempt = patch_attempt(run, &delay_ms);
 
     assert(code && text && !run->failure.set && delay_ms > 0);
-    LOG_WARN("it took a patch that this program does not have", LOG_STR("execution", run->id),
+    LOG_WARN("it took a patch that this program does not have", LOG_RUN(run),
              LOG_STR("patch", call->name), LOG_INT("attempt", attempt));
     branch_drop(run);
     if (!outcome_clean(run, &code, &text)) {
@@ -378,7 +380,7 @@ void run_act(struct ifp_run *run)
         leave(run);
         break;
     case ACT_AGAIN:
-        LOG_WARN("no memory for a pass, trying again", LOG_STR("execution", run->id));
+        LOG_WARN("no memory for a pass, trying again", LOG_RUN(run));
         if (engine_draining(run->engine))
             run_give_back(run);
         else
@@ -459,7 +461,7 @@ static void attempt_failed(struct ifp_run *run, int attempt, const char *code, c
     if (final || !outcome_retries(run, &run->action, attempt, &delay_ms)) {
         struct journal_row row = outcome_row(call, attempt);
 
-        observe_step_failed();
+        observe_step_failed(run, call, attempt, code);
         row.status = JOURNAL_FAILED;
         row.error_code = code;
         row.error = text;

@@ -19,6 +19,7 @@
 
 #include "base/list.h"
 #include "base/sm.h"
+#include "base/traceparent.h"
 #include "base/value.h"
 #include "core/journal.h"
 #include "engine/action.h"
@@ -57,6 +58,8 @@ struct ifp_run {
     bool alone, canceled, expired;
     uint64_t seed;
     char id[IFP_ID_SIZE];
+    struct traceparent trace; /* in which it was started; its own span follows from its id */
+    char trace_id[TRACE_ID_SIZE];
     struct arena keep, pass; /* as long as the run; until its next pass */
     const ifp_json *input;   /* in keep */
     struct journal journal;  /* in keep */
@@ -94,6 +97,9 @@ struct ifp_run {
     bool fatal;              /* a call could not be made: call_fatal */
     ifp_error_info error;
 };
+
+/* What names a run in a log line. */
+#define LOG_RUN(run) LOG_STR("execution", (run)->id), LOG_STR("trace_id", (run)->trace_id)
 
 /* A run of that row, LOADING and in no list yet, without workflow and input; NULL when memory is
  * out.  run_free when it never came into one. */

@@ -451,7 +451,7 @@ void tracer_close(struct tracer *t)
 {
     if (!t)
         return;
-    assert(t->ended && list_empty(&t->waiting) && !t->filling);
+    assert(!t->busy && list_empty(&t->waiting) && !t->filling);
     deferred_cancel(&t->drained_turn);
     release(t);
 }

@@ -36,7 +36,7 @@ void tracer_span(void *tracer, const struct span *s);
 /* Sends what is there, for at most `ms`; then nothing is taken any more, and `drained` comes from
  * the loop.  Once; NULL calls `drained` at once. */
 void tracer_drain(struct tracer *t, int64_t ms, loop_fn *drained, void *ctx);
-/* After `drained`; NULL is fine. */
+/* After `drained`, or when no span was ever taken; NULL is fine. */
 void tracer_close(struct tracer *t);
 
 #endif
