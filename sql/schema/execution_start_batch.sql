@@ -16,6 +16,8 @@
 -- sends the same statement again and is told the truth, without a key.  A row that is there with
 -- our id and our seed is our own; its run may have ended meanwhile.
 --
+-- An execution's created_at is the time that its id says.
+--
 -- Two batches with the same keys: rows of keys are inserted in the order of the keys, so one waits
 -- for the other and no deadlock can come of it.
 -- Locks: the rows of the keys, until the caller's transaction ends.
@@ -70,7 +72,7 @@ begin
     insert into inferpipe._inferpipe_executions (
       exec_id, created_at, deadline, seed, workspace_id, lane, prio, codec, input, metadata,
       traceparent, queue_key, idem_key, options)
-    select x.exec_id, v_now,
+    select x.exec_id, inferpipe.id_time(x.exec_id),
       case when coalesce(x.deadline_ms, v_deadline_ms[x.what]) >= 0
         then v_now + coalesce(x.deadline_ms, v_deadline_ms[x.what]) * c_millisecond end,
       x.seed, p_workspace, v_lane[x.what], x.prio, case when x.hash is null then 0 else 1 end,

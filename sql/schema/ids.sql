@@ -20,6 +20,11 @@ create function inferpipe.id_floor(p_time timestamptz)
 returns int8 language sql immutable strict parallel safe
 as $$ select ((extract(epoch from p_time) * 1000)::int8 - 1577836800000) << 20 $$;
 
+-- When an id was drawn.
+create function inferpipe.id_time(p_id int8)
+returns timestamptz language sql immutable strict parallel safe
+as $$ select to_timestamp(((p_id >> 20) + 1577836800000) / 1000.0) $$;
+
 -- What people see: exe_ and 13 characters of Crockford's base32, most significant first.  Written
 -- out, so that it becomes part of the calling statement: a loop would be a query for each id.
 create function inferpipe.id_text(p_id int8)

@@ -168,6 +168,78 @@ static const struct pgstmt statements[STATEMENTS] = {
         " $10::int8, $11::bytea[], $12::bytea[], $13::text[], $14::text[], $15::text[],"
         " $16::timestamptz[])",
     },
+    [STATEMENT_START_BATCH] = {
+        "start_batch",
+        "select exec_id, created, code, detail from inferpipe.execution_start_batch($1::int4,"
+        " $2::text[], $3::text[], $4::text[], $5::int8[], $6::int8[], $7::int4[], $8::int2[],"
+        " $9::int8[], $10::int8[], $11::int2[], $12::text[], $13::int8, $14::bytea[],"
+        " $15::bytea[], $16::bytea[], $17::text[], $18::text[], $19::text[], $20::timestamptz[],"
+        " $21::text[], $22::text[], $23::bytea[], $24::bytea[])",
+    },
+    [STATEMENT_DRAW_IDS] = {
+        "draw_ids",
+        "select inferpipe.id_new() from generate_series(1, $1::int4)",
+    },
+    [STATEMENT_AWAIT] = { "await", "select inferpipe.execution_await($1::int8[])" },
+    /* Of these executions those that have ended. */
+    [STATEMENT_ENDED] = {
+        "ended",
+        "select x.pos, f.exec_id, f.status, w.name, w.version, e.traceparent, e.created_at,"
+        " f.started_at, f.finished_at, case f.codec when 0 then f.output else"
+        " inferpipe.payload_read(f.exec_id, f.output) end, f.error_code, f.error, c.tokens,"
+        " c.usd::text"
+        " from (select * from unnest($1::int8[]) with ordinality u(id, pos) offset 0) x"
+        " cross join lateral (select r.* from inferpipe._inferpipe_results r"
+        " where r.exec_id = x.id limit 1) f"
+        " cross join lateral (select y.* from inferpipe._inferpipe_executions y"
+        " where y.exec_id = x.id limit 1) e"
+        " join inferpipe._inferpipe_lanes l on l.lane_id = e.lane"
+        " join inferpipe._inferpipe_workflows w on w.workflow_id = l.workflow_id"
+        " cross join lateral (select sum(t.tokens)::int8 as tokens, sum(t.usd) as usd from ("
+        "select s.tokens, s.usd from inferpipe._inferpipe_steps s where s.exec_id = x.id"
+        " union all select a.tokens, a.usd from inferpipe._inferpipe_attempts a"
+        " where a.exec_id = x.id) t) c",
+    },
+    /* A page of the stream of each of these executions from behind a number, in all at most
+     * $4 bytes each (but one event at least); one row without an event for what has none. */
+    [STATEMENT_FOLLOW] = {
+        "follow",
+        "select x.pos, f.exec_id is not null, p.seq, p.at, p.kind, p.data, p.total"
+        " from (select * from unnest($1::int8[], $2::int4[]) with ordinality u(id, after, pos)"
+        " offset 0) x"
+        " left join lateral (select r.exec_id from inferpipe._inferpipe_results r"
+        " where r.exec_id = x.id limit 1) f on true"
+        " left join lateral (select q.*, sum(octet_length(q.data)) over (order by q.seq)"
+        " - octet_length(q.data) as before, count(*) over () as total"
+        " from (select e.seq, e.at, e.kind, e.data from inferpipe._inferpipe_events e"
+        " where e.exec_id = x.id and e.seq > x.after order by e.seq limit $3::int4) q) p"
+        " on p.before < $4::int8"
+        " order by x.pos, p.seq",
+    },
+    /* All of one execution. */
+    [STATEMENT_SHOW] = {
+        "show",
+        "select inferpipe.status_text(f.status, r.owner, r.fence), w.name, w.version, q.name,"
+        " inferpipe.waiting_text(r.state), case f.codec when 0 then f.output else"
+        " inferpipe.payload_read(e.exec_id, f.output) end, f.error_code, f.error, e.created_at,"
+        " coalesce(f.started_at, r.started_at), f.finished_at, c.tokens, c.usd::text,"
+        " coalesce(f.finished_at, c.latest, r.started_at, e.created_at), e.traceparent,"
+        " e.metadata::text, case e.codec when 0 then e.input else"
+        " inferpipe.payload_read(e.exec_id, e.input) end, e.parent_id, e.forked_from,"
+        " e.prio, coalesce(r.flags & 1 <> 0, false), e.options::text"
+        " from inferpipe._inferpipe_executions e"
+        " join inferpipe._inferpipe_lanes l on l.lane_id = e.lane"
+        " join inferpipe._inferpipe_workflows w on w.workflow_id = l.workflow_id"
+        " join inferpipe._inferpipe_queues q on q.queue_id = l.queue_id"
+        " left join inferpipe._inferpipe_runs r on r.exec_id = e.exec_id"
+        " left join inferpipe._inferpipe_results f on f.exec_id = e.exec_id"
+        " cross join lateral (select sum(t.tokens)::int8 as tokens, sum(t.usd) as usd,"
+        " max(t.at) as latest from (select s.tokens, s.usd, s.done_at as at"
+        " from inferpipe._inferpipe_steps s where s.exec_id = e.exec_id union all"
+        " select a.tokens, a.usd, a.failed_at from inferpipe._inferpipe_attempts a"
+        " where a.exec_id = e.exec_id) t) c"
+        " where e.exec_id = $2::int8 and e.workspace_id = $1::int4",
+    },
     [STATEMENT_SEND] = {
         "send",
         "select inferpipe.execution_send($1::int4, $2::int8, $3::text, $4::bytea, $5::bytea,"
