@@ -21,43 +21,63 @@ struct api_auth;  /* keys, JWTs, rate limits: auth.h */
 struct api_runs;  /* starts, waits and streams: runs.h */
 struct api_hooks; /* webhooks: hooks.h */
 struct offload;   /* blocking calls: offload.h */
+struct ready;     /* what /ready says: ready.h */
 struct gauges;    /* metrics of the database: store/gauges.h */
 struct tracer;    /* http/tracer.h */
 
-struct api {
-    struct loop *loop;           /* borrowed */
+struct api_options {
     const struct config *config; /* borrowed */
     const char *program;         /* borrowed */
-    struct front *front;         /* owned */
-    struct http_server *server;  /* owned */
-    struct router *router;       /* owned */
-    struct chain *chain;         /* owned */
-    struct offload *offload;     /* owned */
-    struct api_auth *auth;       /* owned */
-    struct api_runs *runs;       /* owned */
-    struct tracer *tracer;       /* owned; NULL: no export */
-    struct gauges *gauges;       /* owned; NULL: none, /metrics tells of the process alone */
-    bool draining;               /* /ready says no */
-    /* May the workers of this process be used?  Set by the command; NULL: there are none. */
+    bool share_port;             /* with other processes of the same supervisor */
+    /* Does the engine of this process work?  NULL: there is none. */
     bool (*engine_ready)(void *ctx);
     void *engine_ctx;
 };
 
-/* The tables of routes, one for each file of handlers: api.c has the list. */
-#define API_TABLES(X)                                                                              \
-    X(routes_executions)                                                                           \
-    X(routes_steer)                                                                                \
-    X(routes_system)                                                                               \
-    X(routes_admin)                                                                                \
-    X(routes_keys)                                                                                 \
-    X(routes_webhooks)
+struct api {
+    struct loop *loop;           /* borrowed */
+    const struct config *config; /* borrowed: of the options */
+    struct api_options options;
+    struct front *front;        /* owned */
+    struct http_server *server; /* owned */
+    struct router *router;      /* owned */
+    struct chain *chain;        /* owned */
+    struct offload *offload;    /* owned */
+    struct api_auth *auth;      /* owned */
+    struct api_runs *runs;      /* owned */
+    struct tracer *tracer;      /* owned; NULL: no export */
+    struct gauges *gauges;      /* owned; NULL: none, /metrics tells of the process alone */
+    struct ready *ready;        /* owned */
+    bool draining;              /* /ready says no */
+    struct deferred ending;     /* of api_close, when there is no front */
+    loop_fn *closed;            /* of api_close */
+    void *closed_ctx;
+};
 
-/* Opens everything and listens. */
-int api_open(struct loop *l, const struct config *config, const char *program, struct api **ret,
+/* The tables of routes, one for each file of handlers, which defines `const struct route NAME[]`
+ * and `const size_t NAME_count`.  A line each, in the order of the OpenAPI document. */
+#define API_TABLES(X)                                                                              \
+    X(routes_system)                                                                               \
+    X(routes_admin)
+
+#define API_DECLARE(name)                                                                          \
+    extern const struct route name[];                                                              \
+    extern const size_t name##_count;
+API_TABLES(API_DECLARE)
+#undef API_DECLARE
+
+/* Opens everything and listens.  A failure runs the loop until what was open is closed. */
+int api_open(struct loop *l, const struct api_options *o, struct api **ret,
              struct err *e) MUSTCHECK;
 int api_port(const struct api *a);
-/* No new connections; answers under way finish; then `drained`. */
+/* The database can be reached. */
+bool api_ready(const struct api *a);
+/* /ready says no, connections are accepted no more; what was asked is answered, waits and streams
+ * end early, as their clients can go on elsewhere; then `drained`. */
 void api_drain(struct api *a, loop_fn *drained, void *ctx);
+/* The certificate anew; what is wrong with it is logged, and the old one stays. */
+void api_reload(struct api *a);
+/* At once. */
 void api_close(struct api *a, loop_fn *closed, void *ctx);
 
 #endif

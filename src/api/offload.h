@@ -2,8 +2,8 @@
  * api/offload.h - a request's blocking client call on a pool thread.
  *
  * For what is not hot: listings, schedules, queues, keys, repair.  Each thread has a client
- * (store/client.h) of its own, kept open; before the call it is given the caller's workspace, so
- * the call can see no other.  CONFIG_HTTP_OFFLOAD_QUEUE calls may wait; one more answers 503.
+ * (store/client.h), kept open; before the call it is given the caller's workspace, so the call can
+ * see no other.  CONFIG_HTTP_OFFLOAD_QUEUE calls may wait; one more answers 503.
  */
 #ifndef API_OFFLOAD_H
 #define API_OFFLOAD_H
@@ -16,7 +16,8 @@
 struct offload;
 struct offload_call;
 
-/* Pool thread: does the work, in call->request's arena; 0, or IFP_E* with its text in `e`. */
+/* Pool thread: does the work, in call->request's arena; 0, or IFP_E* with its text in `e`.  Nothing
+ * else of the request may be written. */
 typedef int offload_fn(struct offload_call *call, struct client *client, struct err *e);
 /* Loop thread: answers the request.  rc is what fn gave. */
 typedef void offload_done_fn(struct offload_call *call, int rc, const struct err *e);
@@ -33,14 +34,15 @@ struct offload_call {
     struct slice json;
     int status; /* 0: 200 */
     struct err err;
-    int rc;
+    int rc; /* of fn */
 };
 
 int offload_open(struct loop *l, const struct config *config, struct offload **ret,
                  struct err *e) MUSTCHECK;
-/* Waits for calls under way. */
+/* Waits for calls under way, whose requests are answered.  NULL is fine. */
 void offload_close(struct offload *o);
-/* Runs fn for the request's caller; done NULL gives the standard answer. */
+/* Loop thread.  Runs fn for the request's caller; done NULL gives the standard answer.  The request
+ * is answered by it, or at once when that cannot be. */
 void offload_run(struct offload *o, struct http_request *r, offload_fn *fn, offload_done_fn *done,
                  void *data);
 

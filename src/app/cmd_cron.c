@@ -2,13 +2,14 @@
  * app/cmd_cron.c - the commands of schedules.
  *
  * `cron next` needs neither configuration nor database: it reads this machine's tz data and clock.
- * The others work out the next instant here, from the database's time, as workers do.
+ * The others are prim/cronplan.h's and the store's.
  */
 #include "app/cmd.h"
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/tzfile.h"
 #include "core/civil.h"
+#include "prim/cronplan.h"
 #include "prim/schedule.h"
 #include "store/client_cron.h"
 
@@ -138,26 +139,6 @@ static int job_options(const struct cli *c, struct cronjob *job, struct err *e)
     return rc;
 }
 
-/* The next instant after the database's now. */
-static int find_next(struct client *client, struct cronjob *job, struct err *e)
-{
-    struct schedule_zones zones;
-    struct schedule s;
-    int64_t now_us, next;
-    int rc;
-
-    schedule_zones_init(&zones);
-    rc = schedule_open(&zones, job->schedule, job->o.timezone, &s, e);
-    if (rc == 0)
-        rc = client_cron_now(client, &now_us, e);
-    if (rc == 0)
-        rc = schedule_next(&s, now_us / 1000000, &next, e);
-    if (rc == 0)
-        job->next_us = next * 1000000;
-    schedule_zones_release(&zones);
-    return rc;
-}
-
 static int print_done(const struct cli *c, const char *key, bool value, const char *text,
                       struct err *e)
 {
@@ -181,10 +162,8 @@ static int create(struct cli *c, struct cronjob *job, struct err *e)
 
     if (rc != 0)
         return rc;
-    rc = find_next(&client, job, e);
-    if (rc == 0)
-        rc = client_cron_put(&client, job, cli_value(c, "paused") != NULL,
-                             cli_value(c, "replace") != NULL, &fresh, e);
+    rc = cronplan_put(&client, job, cli_value(c, "paused") != NULL, cli_value(c, "replace") != NULL,
+                      &fresh, e);
     client_release(&client);
     if (rc == 0)
         rc = print_done(c, "created", fresh, fresh ? "created" : "changed", e);
@@ -405,39 +384,15 @@ int cmd_cron_history(struct cli *c, struct err *e)
 
 /* ---- pause, resume, trigger, delete --------------------------------------------------------- */
 
-struct found {
-    struct cronjob job;
-    char schedule[CRON_TEXT_MAX + 1], timezone[TZFILE_NAME_MAX + 1];
-    bool there;
-};
-
-static int keep_job(void *ctx, const struct client_cron_row *r)
-{
-    struct found *f = ctx;
-
-    (void)snprintf(f->schedule, sizeof(f->schedule), "%s", r->schedule);
-    (void)snprintf(f->timezone, sizeof(f->timezone), "%s", r->timezone);
-    f->there = true;
-    return 0;
-}
-
 static int set_paused(struct cli *c, bool paused, const char *done, struct err *e)
 {
-    struct found f = { .job = { .name = cli_arg(c, 0), .schedule = f.schedule } };
     struct client client;
     bool changed = false;
     int rc = cmd_client_ready(c, &client, e);
 
     if (rc != 0)
         return rc;
-    f.job.o.timezone = f.timezone;
-    rc = client_cron_list(&client, cli_arg(c, 0), keep_job, &f, e);
-    if (rc == 0 && !f.there)
-        rc = not_there(c, e);
-    if (rc == 0 && !paused)
-        rc = find_next(&client, &f.job, e);
-    if (rc == 0)
-        rc = client_cron_pause(&client, &f.job, paused, &changed, e);
+    rc = cronplan_pause(&client, cli_arg(c, 0), paused, &changed, e);
     client_release(&client);
     if (rc == 0)
         rc = print_done(c, "changed", changed, done, e);

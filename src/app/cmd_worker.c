@@ -110,6 +110,8 @@ int cmd_worker_run(struct cli *c, struct err *e)
         rc = supervised ? start_supervisor(c, &w, e)
                         : runner_open(&w.runner, w.loop, c, on_engine_stopped, &w, e);
     if (rc == 0) {
+        if (!supervised)
+            supervise_tell_ready();
         loop_run(w.loop);
         rc = w.exit_code;
     }

@@ -22,6 +22,8 @@
 #include "store/listing.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,6 +51,7 @@ struct slot {
     struct supervise *owner; /* borrowed */
     struct timer timer;
     pid_t pid;
+    bool ready; /* it said so */
     int64_t worker, started_us, pause_us;
 };
 
@@ -61,6 +64,7 @@ struct supervise {
     int exit_code;
     struct timer kill_timer;
     struct deferred end;
+    int ready_fds[2];     /* a pipe: pids of children that are ready; they have its second end */
     struct client client; /* opened on first use */
     bool client_open;
 };
@@ -142,6 +146,7 @@ static void fill(struct slot *slot)
         return;
     }
     sm_move(&slot->sm, RUNNING);
+    slot->ready = false;
     slot->started_us = clock_mono_us();
     LOG_INFO("worker process started", LOG_INT("pid", slot->pid), LOG_INT("worker", slot->worker));
 }
@@ -186,6 +191,56 @@ static void on_death(struct slot *slot, int status)
         mark_dead(s, slot->worker, why);
 }
 
+/* ---- who is ready --------------------------------------------------------------------------- */
+
+#define READY_ENV "INFERPIPE_READY_FD"
+
+static int open_ready(struct supervise *s, struct err *e)
+{
+    char fd[16];
+
+    /* The first end is ours alone; a child keeps the second one over exec. */
+    if (pipe(s->ready_fds) != 0)
+        return err_set(e, IFP_ESERVER, "cannot make a pipe: %s", strerror(errno));
+    if (fcntl(s->ready_fds[0], F_SETFD, FD_CLOEXEC) != 0 ||
+        fcntl(s->ready_fds[0], F_SETFL, O_NONBLOCK) != 0)
+        return err_set(e, IFP_ESERVER, "cannot make a pipe: %s", strerror(errno));
+    (void)snprintf(fd, sizeof(fd), "%d", s->ready_fds[1]);
+    return setenv(READY_ENV, fd, 1) == 0 ? 0 : err_set(e, IFP_ENOMEM, "out of memory");
+}
+
+bool supervise_is_child(void)
+{
+    return getenv(READY_ENV) != NULL;
+}
+
+void supervise_tell_ready(void)
+{
+    const char *text = getenv(READY_ENV);
+    pid_t pid = getpid();
+    int fd = text ? (int)strtol(text, NULL, 10) : -1;
+
+    if (!text)
+        return;
+    unsetenv(READY_ENV);
+    /* A parent that has gone does not mind. */
+    if (fd > STDERR_FILENO && write(fd, &pid, sizeof(pid)) >= 0)
+        close(fd);
+}
+
+int supervise_ready(struct supervise *s)
+{
+    pid_t pid;
+    int count = 0;
+
+    while (read(s->ready_fds[0], &pid, sizeof(pid)) == sizeof(pid))
+        for (int i = 0; i < s->count; i++)
+            s->slots[i].ready |= s->slots[i].pid == pid;
+    for (int i = 0; i < s->count; i++)
+        count += s->slots[i].pid != 0 && s->slots[i].ready;
+    return count;
+}
+
 /* ---- the end -------------------------------------------------------------------------------- */
 
 static void check_end(struct supervise *s)
@@ -221,6 +276,11 @@ static void on_drain_over(void *ctx)
 
     LOG_WARN("worker processes did not end in time and are killed");
     signal_all(s, SIGKILL);
+}
+
+void supervise_reload(struct supervise *s)
+{
+    signal_all(s, SIGHUP);
 }
 
 void supervise_stop(struct supervise *s, bool now)
@@ -304,9 +364,10 @@ int supervise_open(struct loop *l, const struct supervise_options *o, struct sup
     s->loop = l;
     s->options = *o;
     s->count = count;
+    s->ready_fds[0] = s->ready_fds[1] = -1;
     timer_init(&s->kill_timer, l, on_drain_over, s);
     deferred_init(&s->end, l, on_end, s);
-    if (supervise_export(o->config, e) != 0) {
+    if (supervise_export(o->config, e) != 0 || open_ready(s, e) != 0) {
         supervise_close(s);
         return e->code;
     }
@@ -331,6 +392,9 @@ void supervise_close(struct supervise *s)
     if (s->client_open)
         client_release(&s->client);
     deferred_cancel(&s->end);
+    for (size_t i = 0; i < ARRAY_LEN(s->ready_fds); i++)
+        if (s->ready_fds[i] >= 0)
+            close(s->ready_fds[i]);
     mem_free(s->slots);
     mem_free(s);
 }

@@ -37,10 +37,18 @@ int supervise_export(const struct config *config, struct err *e) MUSTCHECK;
 /* Exports the settings, then starts the children. */
 int supervise_open(struct loop *l, const struct supervise_options *o, struct supervise **ret,
                    struct err *e) MUSTCHECK;
+/* How many of its running children have said that they are ready. */
+int supervise_ready(struct supervise *s);
+/* Whether this process is such a child; until it has said that it is ready. */
+bool supervise_is_child(void);
+/* In a child: says so to the supervisor; no supervisor is fine.  Once. */
+void supervise_tell_ready(void);
 /* Whether one of its running children is the worker with this id. */
 bool supervise_has(const struct supervise *s, int64_t worker);
 /* For the owner's SIGCHLD handler: looks after the children, and at no other process. */
 void supervise_reap(struct supervise *s);
+/* SIGHUP to all. */
+void supervise_reload(struct supervise *s);
 /* SIGTERM to all, SIGKILL 5 s after the drain time; with `now` SIGKILL at once.  Twice is fine. */
 void supervise_stop(struct supervise *s, bool now);
 /* After `stopped`; NULL is fine. */

@@ -596,6 +596,10 @@ static const struct pgstmt statements[STATEMENTS] = {
         "migrate_applied",
         "select version, name, checksum from inferpipe._inferpipe_migrations order by version",
     },
+    [STATEMENT_READY] = {
+        "ready",
+        "select coalesce(max(version), 0)::int4 from inferpipe._inferpipe_migrations",
+    },
     [STATEMENT_MIGRATE_IN_USE] = {
         "migrate_in_use",
         "select (select count(*) from inferpipe._inferpipe_workers w"
