@@ -23,6 +23,7 @@
 #include "base/err.h"
 #include "base/jsonscan.h"
 #include "base/traceparent.h"
+#include "http/header.h"
 #include "loop/loop.h"
 
 #include <stdbool.h>
@@ -42,10 +43,6 @@ enum http_method {
 };
 
 enum { HTTP_ID_SIZE = 65, HTTP_PEER_SIZE = 46, HTTP_PARAMS_MAX = 4 };
-
-struct http_header {
-    struct slice name, value; /* name in lower case; value without white space around it */
-};
 
 struct http_conn;
 struct http_request;
@@ -116,9 +113,13 @@ int http_query(struct http_request *r, const char *name, struct slice *ret,
 typedef void http_body_fn(void *ctx, struct http_request *r);
 void http_body(struct http_request *r, size_t max, http_body_fn *fn, void *ctx);
 
-/* Adds a header to the answer, copied; before the finishing call.  Names in lower case; one of the
- * same name is replaced. */
+/* Adds a header to the answer, copied; before the finishing call, or from `answering`.  Names in
+ * lower case; one of the same name is replaced; control characters in values become '?'.
+ * Content-type, content-length, transfer-encoding, connection, date and x-request-id are the
+ * server's. */
 void http_answer_header(struct http_request *r, const char *name, const char *value);
+/* What was added under this name, or NULL. */
+const char *http_answer_has(const struct http_request *r, const char *name);
 /* Finishes: `body` must live in r->arena or be static; type NULL: no body. */
 void http_answer(struct http_request *r, int status, const char *type, struct slice body);
 /* Finishes with the error object of RFC 9457 and the fields beside it. */
