@@ -39,6 +39,11 @@
       100, 3600000, "how long a client may take nothing of its answer")                            \
     X(HTTP_TIMEOUT, "http-timeout", "INFERPIPE_HTTP_TIMEOUT", CONFIG_DURATION, "30s", 100,         \
       3600000, "for a request to be answered, but those that wait or stream")                      \
+    X(HTTP_BREAKER_FAILURES, "http-breaker-failures", "INFERPIPE_HTTP_BREAKER_FAILURES",           \
+      CONFIG_INT, "20", 0, 1000000,                                                                \
+      "failures of a route in a row that open its circuit; 0: never")                              \
+    X(HTTP_BREAKER_TIME, "http-breaker-time", "INFERPIPE_HTTP_BREAKER_TIME", CONFIG_DURATION,      \
+      "2s", 100, 600000, "how long an open circuit refuses before it tries again")                 \
     X(HTTP_CHAIN, "http-chain", "INFERPIPE_HTTP_CHAIN", CONFIG_TEXT, "", 0, 4096,                  \
       "interceptors of routes; empty: all of them")                                                \
     X(HTTP_DB_CONNECTIONS, "http-db-connections", "INFERPIPE_HTTP_DB_CONNECTIONS", CONFIG_INT,     \
