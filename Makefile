@@ -55,7 +55,7 @@ LDFLAGS += $(MODE) -Wl,-z,relro,-z,now
 MAIN := $(wildcard src/app/main.c)
 LIB_SRC := $(filter-out $(MAIN),$(wildcard src/*/*.c))
 LLHTTP_OBJ := $(LLHTTP_SRC:/usr/share/llhttp/%.c=$(BUILD)/llhttp/%.o)
-LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(BUILD)/gen/migrations.o $(LLHTTP_OBJ)
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(BUILD)/gen/migrations.o $(BUILD)/gen/texts.o $(LLHTTP_OBJ)
 MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 # Helpers, built and not run by themselves: tests/lib, tests/programs, what has no test_ in front.
@@ -183,6 +183,12 @@ $(BUILD)/gen/migrations.c: scripts/embed $(MIGRATIONS) $(wildcard sql/schema/*.s
 	@mkdir -p $(@D)
 	$(call say,EMBED)
 	$(Q)scripts/embed $(MIGRATIONS) > $@
+
+$(BUILD)/gen/texts.c: scripts/embed-text src/api/schemas.json src/api/docs.html
+	@mkdir -p $(@D)
+	$(call say,EMBED)
+	$(Q)scripts/embed-text api/openapi.h openapi_schemas=src/api/schemas.json \
+	    openapi_page=src/api/docs.html > $@
 
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
 	$(Q)$(CC) $(LIB_FLAGS) -c $< -o $@
