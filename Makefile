@@ -68,6 +68,7 @@ PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/programs/*.c))
 # The same program with its code changed, as from one deploy to the next.
 RELEASES := $(BUILD)/tests/programs/release-2 $(BUILD)/tests/programs/release-3
 FLOOR := $(BUILD)/bench/floor
+BENCH_CHAIN := $(BUILD)/bench/chain
 # What makes chaos, and the worker that it happens to.
 CHAOS_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/chaos/worker.c,$(wildcard tests/chaos/*.c)))
 CHAOS := $(BUILD)/tests/chaos/chaos $(BUILD)/tests/chaos/worker
@@ -87,7 +88,7 @@ INTERNAL := $(BUILD)/libinferpipe-internal.a
 .DELETE_ON_ERROR:
 
 all: $(SHARED) $(STATIC) $(BINARY) $(EXAMPLES)
-tests: all $(CHOSEN_TESTS) $(PROGRAMS) $(RELEASES) $(SIM) $(FLOOR) $(CHAOS) $(FUZZ)
+tests: all $(CHOSEN_TESTS) $(PROGRAMS) $(RELEASES) $(SIM) $(FLOOR) $(BENCH_CHAIN) $(CHAOS) $(FUZZ)
 
 run:
 	$(Q)scripts/deps run
@@ -151,6 +152,11 @@ cron-chaos:
 	$(Q)scripts/deps run test
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(BUILD)/tests/programs/demo
 	$(Q)SECONDS_OF_CHAOS=$(or $(SECONDS),120) scripts/testdb tests/chaos/cron.sh
+
+# The chain of interceptors alone: nanoseconds a request.
+.PHONY: bench-chain
+bench-chain: $(BENCH_CHAIN)
+	$(Q)$(BENCH_CHAIN)
 
 # Open-ended: make fuzz SECONDS=600 T=json; each target whose name contains the pattern, or all.
 .PHONY: fuzz
@@ -251,7 +257,7 @@ $(RELEASES): $(BUILD)/tests/programs/release-%: tests/programs/release.c $(INTER
 	$(call say,CC)
 	$(Q)$(CC) $(TEST_FLAGS) -DRELEASE=$* -pie $(LDFLAGS) $< $(INTERNAL) $(PKG_LIBS) -o $@
 
-$(FLOOR): bench/floor.c $(INTERNAL)
+$(FLOOR) $(BENCH_CHAIN): $(BUILD)/bench/%: bench/%.c $(INTERNAL)
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(TEST_FLAGS) -pie $(LDFLAGS) $^ $(PKG_LIBS) -o $@
@@ -289,4 +295,4 @@ install: all
 -include $(SIM_OBJ:.o=.d) $(addsuffix .d,$(SIM))
 -include $(LIB_OBJ:.o=.d) $(TEST_LIB_OBJ:.o=.d) $(addsuffix .d,$(EXAMPLES) $(TESTS) $(PROGRAMS) $(RELEASES))
 -include $(addsuffix .d,$(CHAOS)) $(CHAOS_OBJ:.o=.d)
--include $(BUILD)/src/app/main.d
+-include $(BUILD)/src/app/main.d $(FLOOR).d $(BENCH_CHAIN).d $(FUZZ:=.d)
