@@ -156,6 +156,11 @@ void http_answer_header(struct http_request *r, const char *name, const char *va
     (void)snprintf(d->values[at], sizeof(d->values[0]), "%s", value);
 }
 
+const char *http_answer_has(const struct http_request *r, const char *name)
+{
+    return double_answered(CONTAINER_OF(r, const struct double_request, r), name);
+}
+
 void http_answer(struct http_request *r, int status, const char *type, struct slice body)
 {
     struct double_request *d = double_of(r);
