@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 enum state { CLOSED, OPEN, PROBING };
@@ -78,7 +79,7 @@ static enum chain_verdict refuse(struct http_request *r, int64_t wait_us, struct
 {
     char text[24];
 
-    (void)snprintf(text, sizeof(text), "%lld", (long long)(wait_us / 1000000 + 1));
+    (void)snprintf(text, sizeof(text), "%" PRId64, wait_us / 1000000 + 1);
     http_answer_header(r, "retry-after", text);
     (void)err_set(e, IFP_EUNAVAILABLE, "this route fails at present; try again in %s s", text);
     http_answer_error(r, e);

@@ -58,7 +58,7 @@ static struct slice cut(struct slice *rest, char c)
 
 static bool same(struct slice s, const char *text)
 {
-    return s.len == strlen(text) && strncasecmp(s.text, text, s.len) == 0;
+    return s.text && s.len == strlen(text) && strncasecmp(s.text, text, s.len) == 0;
 }
 
 /* Is the weight ("q=0.5", or nothing) above 0?  A digit that is not 0 makes it so. */
