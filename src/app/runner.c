@@ -7,6 +7,7 @@
  */
 #include "app/runner.h"
 
+#include "api/monitor.h"
 #include "app/app.h"
 #include "app/cmd.h"
 #include "base/log.h"
@@ -75,13 +76,36 @@ static void on_traces_left(void *ctx)
     r->stopped(r->ctx, r->stop_code, &r->stop_error);
 }
 
+static void on_monitor_closed(void *ctx)
+{
+    struct runner *r = ctx;
+
+    r->monitor = NULL;
+    tracer_drain(r->tracer, config_int(r->config, CONFIG_OTLP_TIMEOUT), on_traces_left, r);
+}
+
 static void on_engine_stopped(void *ctx, int err, const struct err *e)
 {
     struct runner *r = ctx;
 
     r->stop_code = err;
     r->stop_error = *e;
-    tracer_drain(r->tracer, config_int(r->config, CONFIG_OTLP_TIMEOUT), on_traces_left, r);
+    monitor_close(r->monitor, on_monitor_closed, r);
+}
+
+static void on_monitor_gone(void *ctx)
+{
+    loop_stop(ctx);
+}
+
+/* Nothing runs yet but the monitor, whose end the loop brings. */
+static void abandon_monitor(struct runner *r, struct loop *l)
+{
+    if (!r->monitor)
+        return;
+    monitor_close(r->monitor, on_monitor_gone, l);
+    r->monitor = NULL;
+    loop_run(l);
 }
 
 int runner_open(struct runner *r, struct loop *l, const struct cli *c,
@@ -113,7 +137,11 @@ int runner_open(struct runner *r, struct loop *l, const struct cli *c,
         options.look_ctx = r->ticker;
     }
     if (rc == 0)
+        rc = monitor_open(l, &c->config, &r->monitor, e);
+    if (rc == 0)
         rc = engine_open(l, &options, &r->engine, e);
+    if (rc != 0)
+        abandon_monitor(r, l);
     if (rc == 0 && c->app->started)
         c->app->started(l, r->engine);
     return rc;

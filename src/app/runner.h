@@ -14,6 +14,7 @@ struct runner {
     struct engine *engine;       /* owned; NULL: none runs */
     struct ticker *ticker;       /* owned; NULL: schedules are fired by others */
     struct tracer *tracer;       /* owned; NULL: no traces are exported */
+    struct monitor *monitor;     /* owned; NULL: no metrics-port */
     const struct config *config; /* borrowed */
     void (*stopped)(void *ctx, int err, const struct err *e);
     void *ctx;

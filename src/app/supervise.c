@@ -108,8 +108,12 @@ static void mark_dead(struct supervise *s, int64_t worker, const char *why)
 static int spawn(struct slot *slot, struct err *e)
 {
     const struct supervise_options *o = &slot->owner->options;
-    char *argv[] = { (char *)o->name, (char *)o->command, (char *)"--processes",
-                     (char *)"1",     (char *)o->flag,    NULL };
+    int64_t metrics = config_int(o->config, CONFIG_METRICS_PORT);
+    char port[16]; /* the n-th child's own, from the first one's */
+    char *argv[] = { (char *)o->name,          (char *)o->command,
+                     (char *)"--processes",    (char *)"1",
+                     (char *)"--metrics-port", port,
+                     (char *)o->flag,          NULL };
     struct child_spec spec = {
         .file = o->program, .argv = argv, .output_fd = -1, .death_signal = SIGTERM
     };
@@ -118,6 +122,8 @@ static int spawn(struct slot *slot, struct err *e)
 
     if (rc != 0)
         return err_set(e, rc, "no random numbers");
+    snprintf(port, sizeof(port), "%" PRId64,
+             metrics > 0 ? metrics + (slot - slot->owner->slots) : metrics);
     snprintf(env, sizeof(env), "INFERPIPE_WORKER_ID=%" PRId64, slot->worker);
     spec.env = env;
     return child_spawn(&spec, &slot->pid, e);

@@ -7,6 +7,10 @@
 
 /* id, flag, environment, type, default, minimum, maximum, doc */
 #define OPTIONS_OBSERVE_MAP(X)                                                                     \
+    X(METRICS_PORT, "metrics-port", "INFERPIPE_METRICS_PORT", CONFIG_INT, "-1", -1, 65535,         \
+      "port for /metrics and /health alone, without a key; 0: any free one, -1: none")             \
+    X(METRICS_HOST, "metrics-host", "INFERPIPE_METRICS_HOST", CONFIG_TEXT, "127.0.0.1", 1, 253,    \
+      "address that it listens on")                                                                \
     X(OTLP_ENDPOINT, "otlp-endpoint", "INFERPIPE_OTLP_ENDPOINT", CONFIG_TEXT, "", 0, 2048,         \
       "OpenTelemetry collector that traces go to; empty: OTEL_EXPORTER_OTLP_ENDPOINT or none")     \
     X(OTLP_HEADERS, "otlp-headers", "INFERPIPE_OTLP_HEADERS", CONFIG_SECRET, "", 0, 4096,          \

@@ -154,8 +154,9 @@ int http_server_open(struct loop *l, const struct http_server_options *o, struct
                      struct err *e)
 {
     struct http_server *s = mem_zalloc(sizeof(*s));
-    struct listener_options lo = { .host = config_text(o->config, CONFIG_HOST),
-                                   .port = (int)config_int(o->config, CONFIG_PORT),
+    struct listener_options lo = { .host = o->host ? o->host : config_text(o->config, CONFIG_HOST),
+                                   .port =
+                                       o->host ? o->port : (int)config_int(o->config, CONFIG_PORT),
                                    .reuse_port = o->reuse_port,
                                    .accepted = on_accepted,
                                    .ctx = s };

@@ -20,6 +20,8 @@ struct http_server;
 struct http_server_options {
     const struct config *config; /* borrowed: its http and tls options */
     bool reuse_port;             /* several processes listen on the same port */
+    const char *host;            /* borrowed; NULL: CONFIG_HOST and CONFIG_PORT */
+    int port;                    /* of `host` */
     /* A head was read; r is the callee's until it is finished. */
     void (*request)(void *ctx, struct http_request *r);
     void *ctx;
