@@ -337,6 +337,16 @@ int buckets_open(struct loop *l, const struct config *config, struct front *fron
     return 0;
 }
 
+void buckets_discard(struct buckets *b)
+{
+    if (!b)
+        return;
+    assert(b->map.count == 0 && !pgreq_busy(&b->req));
+    map_release(&b->map);
+    pgreq_release(&b->req);
+    mem_free(b);
+}
+
 static void close_part(void *ctx)
 {
     struct buckets *b = ctx;

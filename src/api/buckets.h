@@ -28,6 +28,8 @@ struct buckets;
 
 int buckets_open(struct loop *l, const struct config *config, struct front *front,
                  struct buckets **ret, struct err *e) MUSTCHECK;
+/* Frees at once what was never taken from.  NULL is fine. */
+void buckets_discard(struct buckets *b);
 /* Nobody waits any more.  Tokens in hand are lost: keys are slower for a moment, never faster. */
 void buckets_close(struct buckets *b, loop_fn *closed, void *ctx);
 
