@@ -43,10 +43,7 @@ export class InferPipe {
   /** Helpers for the receiver of webhooks. */
   readonly webhooks: {
     /** Is `payload`, the body as it came, from the server and fresh? */
-    verify: (
-      payload: string | Buffer,
-      signature: string,
-    ) => { valid: boolean; timestamp: number };
+    verify: (payload: string | Buffer, signature: string) => { valid: boolean; timestamp: number };
   };
   readonly #caller: Caller;
   readonly #timeoutMs: number;
@@ -270,10 +267,7 @@ export class InferPipe {
 
   #needKey(): void {
     if (!this.#hasKey)
-      throw new InferPipeError(
-        "UNAUTHORIZED",
-        "no API key: give apiKey or set INFERPIPE_API_KEY",
-      );
+      throw new InferPipeError("UNAUTHORIZED", "no API key: give apiKey or set INFERPIPE_API_KEY");
   }
 }
 

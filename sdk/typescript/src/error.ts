@@ -69,7 +69,11 @@ function text(value: unknown): string | undefined {
 }
 
 /** The error that an answer is; `body` is its text, whatever that may be. */
-export function errorOf(status: number, requestId: string | undefined, body: string): InferPipeError {
+export function errorOf(
+  status: number,
+  requestId: string | undefined,
+  body: string,
+): InferPipeError {
   let problem: Record<string, unknown> = {};
   try {
     const parsed: unknown = JSON.parse(body);

@@ -29,9 +29,7 @@ export function mayPass(error: InferPipeError): boolean {
 /** Before the attempt behind `attempt`; full jitter, so that clients do not come back together. */
 export function delayOf(policy: RetryPolicy, attempt: number, retryAfterMs = 0): number {
   const most =
-    policy.backoff === "fixed"
-      ? FIXED_DELAY_MS
-      : FIRST_DELAY_MS * 2 ** Math.min(attempt - 1, 20);
+    policy.backoff === "fixed" ? FIXED_DELAY_MS : FIRST_DELAY_MS * 2 ** Math.min(attempt - 1, 20);
   const delay = Math.min(policy.maxDelayMs, most);
   const drawn = policy.backoff === "fixed" ? delay : Math.random() * delay;
   return Math.max(drawn, retryAfterMs);

@@ -183,7 +183,10 @@ export class MockInferPipe extends InferPipe {
     return this.#health;
   }
 
-  async #begin<Input>(method: MockCall["method"], options: StartOptions<Input>): Promise<ExecutionStatus> {
+  async #begin<Input>(
+    method: MockCall["method"],
+    options: StartOptions<Input>,
+  ): Promise<ExecutionStatus> {
     const { workflowId, input } = options;
     this.calls.push({ method, workflowId, input, options: options as StartOptions<unknown> });
     const workflow = this.#workflows.get(workflowId);

@@ -30,9 +30,7 @@ export interface ExecuteOptions<Input = Record<string, unknown>> {
       }
     | undefined;
   /** `parentId`: a W3C traceparent, or a trace id of 32 hexadecimal digits. */
-  trace?:
-    | { parentId?: string | undefined; tags?: Record<string, string> | undefined }
-    | undefined;
+  trace?: { parentId?: string | undefined; tags?: Record<string, string> | undefined } | undefined;
 }
 
 /** What a start may say beyond `ExecuteOptions`; `docs/http.md` explains each. */

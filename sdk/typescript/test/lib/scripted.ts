@@ -95,8 +95,18 @@ export function json(status: number, body: unknown, headers: Record<string, stri
 
 /** An error object as the server writes them. */
 export function problem(status: number, code: string, more: Record<string, unknown> = {}): Step {
-  const body = { type: "about:blank", title: code, status, code, message: `text of ${code}`, ...more };
-  return json(status, body, { "content-type": "application/problem+json", "x-request-id": "req-1" });
+  const body = {
+    type: "about:blank",
+    title: code,
+    status,
+    code,
+    message: `text of ${code}`,
+    ...more,
+  };
+  return json(status, body, {
+    "content-type": "application/problem+json",
+    "x-request-id": "req-1",
+  });
 }
 
 export const hangUp: Step = (response) => void response.socket?.destroy();
@@ -117,7 +127,8 @@ export function stream(text: string | Buffer[], then: "end" | "break" | "hold"):
     for (const part of typeof text === "string" ? [text] : text) response.write(part);
     if (then === "end") response.end();
     // What was written must have left before the connection breaks.
-    if (then === "break") response.write(":\n", () => setImmediate(() => response.socket?.destroy()));
+    if (then === "break")
+      response.write(":\n", () => setImmediate(() => response.socket?.destroy()));
   };
 }
 

@@ -56,7 +56,12 @@ test("the server is asked to wait less than the call may take", async (t) => {
 });
 
 test("executeAsync gives what was started", async (t) => {
-  const info = { id: "exe_2", status: "queued", workflowId: "w", createdAt: "2026-01-01T00:00:00Z" };
+  const info = {
+    id: "exe_2",
+    status: "queued",
+    workflowId: "w",
+    createdAt: "2026-01-01T00:00:00Z",
+  };
   const { server, inferpipe } = await scripted(t, [json(202, info)]);
   assert.deepEqual(await inferpipe.executeAsync({ workflowId: "w", input: [] }), info);
   assert.deepEqual(body(server.asked[0]?.body ?? ""), { input: [], mode: "async" });
@@ -67,9 +72,15 @@ test("an idempotency key goes into the header, one that does not fit into the bo
   await inferpipe.execute({ workflowId: "w", input: 1, idempotencyKey: "order 7" });
   await inferpipe.execute({ workflowId: "w", input: 1, idempotencyKey: "bestellung-ü" });
   assert.equal(server.asked[0]?.headers["idempotency-key"], "order 7");
-  assert.equal((body(server.asked[0]?.body ?? "") as object as { idempotencyKey?: string }).idempotencyKey, undefined);
+  assert.equal(
+    (body(server.asked[0]?.body ?? "") as object as { idempotencyKey?: string }).idempotencyKey,
+    undefined,
+  );
   assert.equal(server.asked[1]?.headers["idempotency-key"], undefined);
-  assert.equal((body(server.asked[1]?.body ?? "") as { idempotencyKey: string }).idempotencyKey, "bestellung-ü");
+  assert.equal(
+    (body(server.asked[1]?.body ?? "") as { idempotencyKey: string }).idempotencyKey,
+    "bestellung-ü",
+  );
 });
 
 test("the server's wait is over first: the client goes on waiting", async (t) => {
@@ -91,7 +102,10 @@ test("an execution that fails while the client waits is the server's error", asy
     json(200, { id: "exe_1", status: "failed", error: { code: "NO_STOCK", message: "only 3" } }),
   ]);
   const failed = await failure(inferpipe.execute({ workflowId: "w", input: 1 }));
-  assert.deepEqual({ ...failed }, { name: "InferPipeError", code: "NO_STOCK", status: 500, executionId: "exe_1" });
+  assert.deepEqual(
+    { ...failed },
+    { name: "InferPipeError", code: "NO_STOCK", status: 500, executionId: "exe_1" },
+  );
   assert.equal(failed.message, "only 3");
   server.script(json(202, running), json(200, { id: "exe_1", status: "canceled" }));
   const canceled = await failure(inferpipe.execute({ workflowId: "w", input: 1 }));
@@ -143,7 +157,10 @@ test("errors carry what the server says", async (t) => {
   const errors = [{ pointer: "/input", message: "is missing" }];
   const { server, inferpipe } = await scripted(t, [problem(400, "INVALID_INPUT", { errors })]);
   const error = await failure(inferpipe.execute({ workflowId: "w", input: 1 }));
-  assert.deepEqual({ ...error }, { name: "InferPipeError", code: "INVALID_INPUT", status: 400, requestId: "req-1", errors });
+  assert.deepEqual(
+    { ...error },
+    { name: "InferPipeError", code: "INVALID_INPUT", status: 400, requestId: "req-1", errors },
+  );
   assert.equal(error.message, "text of INVALID_INPUT");
   server.script(problem(500, "STEP_FAILED", { executionId: "exe_1" }));
   const failed = await failure(inferpipe.execute({ workflowId: "w", input: 1 }));
@@ -175,7 +192,9 @@ test("packed answers are unpacked", async (t) => {
   const { server, inferpipe } = await scripted(t, [
     (response) => {
       response.writeHead(200, { "content-encoding": "gzip" });
-      response.end(gzipSync(JSON.stringify({ id: "exe_1", status: "running", big: "x".repeat(1e5) })));
+      response.end(
+        gzipSync(JSON.stringify({ id: "exe_1", status: "running", big: "x".repeat(1e5) })),
+      );
     },
   ]);
   const status = await inferpipe.getExecution("exe_1");
@@ -195,13 +214,18 @@ test("traces: a parent passes through, an id gets a span, tags go into the body"
   const parent = `00-${id}-b7ad6b7169203331-01`;
   for (const parentId of [parent, id, undefined, "order-7"])
     await inferpipe.execute({ workflowId: "w", input: 1, trace: { parentId } });
-  const sent = server.asked.map(({ headers }) => [headers["traceparent"], headers["x-inferpipe-trace"]]);
+  const sent = server.asked.map(({ headers }) => [
+    headers["traceparent"],
+    headers["x-inferpipe-trace"],
+  ]);
   assert.deepEqual(sent[0], [parent, id]);
   assert.match(String(sent[1]?.[0]), new RegExp(`^00-${id}-(?!0{16})[0-9a-f]{16}-01$`));
   assert.match(String(sent[2]?.[0]), /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
   assert.equal(sent[2]?.[1], String(sent[2]?.[0]).slice(3, 35));
   assert.deepEqual(sent[3], [undefined, undefined]);
-  assert.deepEqual((body(server.asked[3]?.body ?? "") as { trace: unknown }).trace, { parentId: "order-7" });
+  assert.deepEqual((body(server.asked[3]?.body ?? "") as { trace: unknown }).trace, {
+    parentId: "order-7",
+  });
 });
 
 test("what makes no sense is refused before anything is sent", async (t) => {

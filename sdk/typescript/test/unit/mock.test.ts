@@ -56,10 +56,16 @@ test("it streams", async () => {
   const mock = new MockInferPipe();
   mock.on("chat").streams("Hel", "lo").returns({ answer: "Hello" });
   const chunks = await collect(mock.executeStream({ workflowId: "chat", input: {} }));
-  assert.deepEqual(chunks.map(({ type, payload }) => (type === "token" ? payload : type)), ["Hel", "lo", "done"]);
+  assert.deepEqual(
+    chunks.map(({ type, payload }) => (type === "token" ? payload : type)),
+    ["Hel", "lo", "done"],
+  );
   mock.on("bad").fails("STEP_FAILED");
   const failed = await collect(mock.executeStream({ workflowId: "bad", input: {} }));
-  assert.deepEqual(failed.map(({ type }) => type), ["error", "done"]);
+  assert.deepEqual(
+    failed.map(({ type }) => type),
+    ["error", "done"],
+  );
 });
 
 test("one that hangs can be canceled, once", async () => {

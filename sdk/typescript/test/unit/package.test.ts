@@ -12,19 +12,31 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const tsc = join(root, "node_modules/typescript/bin/tsc");
 
 function run(folder: string, command: string, ...args: string[]): string {
-  return execFileSync(command, args, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  return execFileSync(command, args, {
+    cwd: folder,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
 }
 
 /** A folder of a user who has installed the package. */
 function install(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "ifp-sdk-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const [packed] = JSON.parse(run(root, "npm", "pack", "--json", "--ignore-scripts", "--pack-destination", folder)) as [
-    { filename: string },
-  ];
+  const [packed] = JSON.parse(
+    run(root, "npm", "pack", "--json", "--ignore-scripts", "--pack-destination", folder),
+  ) as [{ filename: string }];
   const home = join(folder, "node_modules/@inferpipe/sdk");
   mkdirSync(home, { recursive: true });
-  run(folder, "tar", "-xzf", packed.filename.replace("@", "").replace("/", "-"), "--strip-components=1", "-C", home);
+  run(
+    folder,
+    "tar",
+    "-xzf",
+    packed.filename.replace("@", "").replace("/", "-"),
+    "--strip-components=1",
+    "-C",
+    home,
+  );
   mkdirSync(join(folder, "node_modules/@types"));
   symlinkSync(join(root, "node_modules/@types/node"), join(folder, "node_modules/@types/node"));
   symlinkSync(join(root, "node_modules/undici-types"), join(folder, "node_modules/undici-types"));
@@ -32,13 +44,27 @@ function install(t: TestContext): string {
 }
 
 test("the package holds dist, README, LICENSE, package.json and nothing else", () => {
-  const [packed] = JSON.parse(run(root, "npm", "pack", "--dry-run", "--json", "--ignore-scripts")) as [
-    { files: Array<{ path: string; size: number }> },
-  ];
+  const [packed] = JSON.parse(
+    run(root, "npm", "pack", "--dry-run", "--json", "--ignore-scripts"),
+  ) as [{ files: Array<{ path: string; size: number }> }];
   const paths = packed.files.map(({ path }) => path);
   const others = paths.filter((path) => !path.startsWith("dist/"));
   assert.deepEqual(others.sort(), ["LICENSE", "README.md", "package.json"]);
-  const modules = ["caller", "client", "error", "index", "retry", "sse", "stream", "testing", "trace", "transport", "types", "version", "webhooks"];
+  const modules = [
+    "caller",
+    "client",
+    "error",
+    "index",
+    "retry",
+    "sse",
+    "stream",
+    "testing",
+    "trace",
+    "transport",
+    "types",
+    "version",
+    "webhooks",
+  ];
   const expected = ["esm", "cjs"].flatMap((kind) =>
     modules.flatMap((name) => [`dist/${kind}/${name}.js`, `dist/${kind}/${name}.d.ts`]),
   );
@@ -50,7 +76,10 @@ test("the package holds dist, README, LICENSE, package.json and nothing else", (
 });
 
 test("it needs no other package at run time", () => {
-  const about = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Record<string, unknown>;
+  const about = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Record<
+    string,
+    unknown
+  >;
   for (const kind of ["dependencies", "peerDependencies", "optionalDependencies"])
     assert.equal(about[kind], undefined, kind);
   assert.equal(
@@ -62,9 +91,11 @@ test("it needs no other package at run time", () => {
 
 test("import and require give the same names", (t) => {
   const folder = install(t);
-  const esm = 'const a = await import("@inferpipe/sdk"), b = await import("@inferpipe/sdk/testing");';
+  const esm =
+    'const a = await import("@inferpipe/sdk"), b = await import("@inferpipe/sdk/testing");';
   const cjs = 'const a = require("@inferpipe/sdk"), b = require("@inferpipe/sdk/testing");';
-  const names = "console.log([...Object.keys(a), ...Object.keys(b)].filter((n) => n !== 'default' && n !== '__esModule' && n !== 'module.exports').sort().join())";
+  const names =
+    "console.log([...Object.keys(a), ...Object.keys(b)].filter((n) => n !== 'default' && n !== '__esModule' && n !== 'module.exports').sort().join())";
   writeFileSync(join(folder, "user.mjs"), esm + names);
   writeFileSync(join(folder, "user.cjs"), cjs + names);
   const expected = "InferPipe,InferPipeError,MockInferPipe,MockWorkflow,VERSION\n";
@@ -98,12 +129,30 @@ test("types are found by every way that TypeScript resolves modules", (t) => {
   writeFileSync(join(folder, "user.mts"), code);
   writeFileSync(join(folder, "user.cts"), code);
   writeFileSync(join(folder, "user.ts"), code);
-  const strict = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--target", "ES2022", "--types", "node"];
+  const strict = [
+    "--noEmit",
+    "--strict",
+    "--exactOptionalPropertyTypes",
+    "--target",
+    "ES2022",
+    "--types",
+    "node",
+  ];
   for (const [file, module, resolution] of [
     ["user.mts", "Node16", "Node16"],
     ["user.cts", "Node16", "Node16"],
     ["user.ts", "ESNext", "Bundler"],
     ["user.ts", "CommonJS", "Node10"],
   ] as const)
-    run(folder, process.execPath, tsc, ...strict, "--module", module, "--moduleResolution", resolution, file);
+    run(
+      folder,
+      process.execPath,
+      tsc,
+      ...strict,
+      "--module",
+      module,
+      "--moduleResolution",
+      resolution,
+      file,
+    );
 });

@@ -19,7 +19,12 @@ test("a start without a key is sent once", async (t) => {
 });
 
 test("a start with a key is sent again, the same bytes", async (t) => {
-  for (const step of [hangUp, problem(503, "UNAVAILABLE"), problem(504, "TIMEOUT"), problem(502, "X")]) {
+  for (const step of [
+    hangUp,
+    problem(503, "UNAVAILABLE"),
+    problem(504, "TIMEOUT"),
+    problem(502, "X"),
+  ]) {
     const { server, inferpipe } = await scripted(t, [step, json(200, completed)]);
     assert.deepEqual(await inferpipe.execute({ ...start, idempotencyKey: "k" }), completed);
     assert.equal(server.asked.length, 2);

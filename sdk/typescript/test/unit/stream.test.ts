@@ -40,7 +40,11 @@ test("a stream is its chunks, up to done", async (t) => {
 });
 
 test("it may come in any pieces", async (t) => {
-  for (const text of [tokens + done, (tokens + done).replaceAll("\n", "\r\n"), (tokens + done).replaceAll("\n", "\r")]) {
+  for (const text of [
+    tokens + done,
+    (tokens + done).replaceAll("\n", "\r\n"),
+    (tokens + done).replaceAll("\n", "\r"),
+  ]) {
     const bytes = [...Buffer.from(text)].map((byte) => Buffer.from([byte]));
     const { inferpipe } = await scripted(t, [stream(bytes, "end")]);
     const chunks = await collect(inferpipe.executeStream(start));
@@ -51,7 +55,10 @@ test("it may come in any pieces", async (t) => {
 
 test("one that breaks goes on behind the last event", async (t) => {
   const { server, inferpipe } = await scripted(t, [
-    stream(event(1, "token", "a") + event(2, "token", "b") + "id: 3\nevent: token\ndata: {\"ty", "break"),
+    stream(
+      event(1, "token", "a") + event(2, "token", "b") + 'id: 3\nevent: token\ndata: {"ty',
+      "break",
+    ),
     hangUp,
     problem(503, "UNAVAILABLE"),
     stream(event(2, "token", "b") + event(3, "token", "ü\n🙂"), "end"), // with one that was seen
@@ -60,7 +67,11 @@ test("one that breaks goes on behind the last event", async (t) => {
   const chunks = await collect(inferpipe.executeStream(start));
   assert.deepEqual(payloadsOf(chunks), payloads);
   assert.equal(chunks.at(-1)?.type, "done");
-  const asked = server.asked.map(({ method, url, headers }) => [method, url, headers["last-event-id"]]);
+  const asked = server.asked.map(({ method, url, headers }) => [
+    method,
+    url,
+    headers["last-event-id"],
+  ]);
   const again = ["GET", "/v1/executions/exe_1/events", "2"];
   assert.deepEqual(asked, [
     ["POST", "/v1/workflows/w/executions", undefined],
@@ -74,7 +85,10 @@ test("one that breaks goes on behind the last event", async (t) => {
 test("one that breaks before its head is started again, under the same key", async (t) => {
   const { server, inferpipe } = await scripted(t, [hangUp, stream(tokens + done, "end")]);
   assert.equal((await collect(inferpipe.executeStream(start))).length, 4);
-  assert.equal(server.asked[0]?.headers["idempotency-key"], server.asked[1]?.headers["idempotency-key"]);
+  assert.equal(
+    server.asked[0]?.headers["idempotency-key"],
+    server.asked[1]?.headers["idempotency-key"],
+  );
   assert.match(String(server.asked[0]?.headers["idempotency-key"]), /^[0-9a-f-]{36}$/);
 });
 

@@ -58,13 +58,16 @@ test("hooks hear of every request and answer, and of the end", async (t) => {
   });
   const error = await failure(inferpipe.getExecution("exe_1"));
   assert.deepEqual(heard, ["request", "request", "response", "request", "response", "error"]);
-  assert.deepEqual(requests.map(({ attempt }) => attempt), [1, 2, 3]);
+  assert.deepEqual(
+    requests.map(({ attempt }) => attempt),
+    [1, 2, 3],
+  );
   assert.equal(requests[0]?.url, `${server.url}/v1/executions/exe_1`);
   assert.equal(requests[0]?.headers["authorization"], "Bearer ***");
-  assert.deepEqual(responses.map(({ status, requestId }) => `${status} ${requestId}`), [
-    "503 req-1",
-    "404 req-1",
-  ]);
+  assert.deepEqual(
+    responses.map(({ status, requestId }) => `${status} ${requestId}`),
+    ["503 req-1", "404 req-1"],
+  );
   assert.ok((responses[0]?.durationMs ?? -1) >= 0);
   assert.deepEqual(errors, [error]);
   assert.doesNotMatch(JSON.stringify([requests, responses, errors]), /ifp_key/);

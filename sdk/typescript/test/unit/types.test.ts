@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
-import { InferPipeError, VERSION } from "@inferpipe/sdk";
+import { InferPipe, InferPipeError, VERSION } from "@inferpipe/sdk";
 import type * as sdk from "@inferpipe/sdk";
 
 type Same<A, B> =
@@ -54,6 +54,19 @@ interface ExecuteOptions<Input = Record<string, unknown>> {
   retry?: { attempts: number; backoff?: "fixed" | "exponential"; maxDelayMs?: number };
   trace?: { parentId?: string; tags?: Record<string, string> };
 }
+interface Client {
+  execute<Input, Output = unknown>(
+    options: ExecuteOptions<Input>,
+  ): Promise<ExecutionResult<Output>>;
+  executeAsync<Input>(options: ExecuteOptions<Input>): Promise<ExecutionInfo>;
+  executeStream<Input>(options: ExecuteOptions<Input>): AsyncIterable<StreamChunk>;
+  webhooks: {
+    verify: (payload: string | Buffer, signature: string) => { valid: boolean; timestamp: number };
+  };
+  getExecution<Output = unknown>(executionId: string): Promise<ExecutionStatus<Output>>;
+  cancelExecution(executionId: string): Promise<void>;
+  health(): Promise<HealthStatus>;
+}
 /** Optional members also take undefined, as `process.env.X` gives it. */
 type Loose<T> = T extends (infer E)[]
   ? E[]
@@ -62,23 +75,44 @@ type Loose<T> = T extends (infer E)[]
     : T;
 
 test("types", () => {
-  same<{ [K in keyof sdk.ExecutionInfo]: sdk.ExecutionInfo[K] }, { [K in keyof ExecutionInfo]: ExecutionInfo[K] }>(true);
-  same<{ [K in keyof sdk.ExecutionResult<7>]: sdk.ExecutionResult<7>[K] }, { [K in keyof ExecutionResult<7>]: ExecutionResult<7>[K] }>(true);
-  same<{ [K in keyof sdk.StreamChunk]: sdk.StreamChunk[K] }, { [K in keyof StreamChunk]: StreamChunk[K] }>(true);
-  same<{ [K in keyof sdk.ExecutionStatus<7>]: sdk.ExecutionStatus<7>[K] }, { [K in keyof ExecutionStatus<7>]: ExecutionStatus<7>[K] }>(true);
-  same<{ [K in keyof sdk.HealthStatus]: sdk.HealthStatus[K] }, { [K in keyof HealthStatus]: HealthStatus[K] }>(true);
+  same<
+    { [K in keyof sdk.ExecutionInfo]: sdk.ExecutionInfo[K] },
+    { [K in keyof ExecutionInfo]: ExecutionInfo[K] }
+  >(true);
+  same<
+    { [K in keyof sdk.ExecutionResult<7>]: sdk.ExecutionResult<7>[K] },
+    { [K in keyof ExecutionResult<7>]: ExecutionResult<7>[K] }
+  >(true);
+  same<
+    { [K in keyof sdk.StreamChunk]: sdk.StreamChunk[K] },
+    { [K in keyof StreamChunk]: StreamChunk[K] }
+  >(true);
+  same<
+    { [K in keyof sdk.ExecutionStatus<7>]: sdk.ExecutionStatus<7>[K] },
+    { [K in keyof ExecutionStatus<7>]: ExecutionStatus<7>[K] }
+  >(true);
+  same<
+    { [K in keyof sdk.HealthStatus]: sdk.HealthStatus[K] },
+    { [K in keyof HealthStatus]: HealthStatus[K] }
+  >(true);
   const given: ExecuteOptions = { workflowId: "w", input: {} };
   const taken: sdk.ExecuteOptions = given;
   const loose: Loose<ExecuteOptions> = taken;
   same<keyof sdk.ExecuteOptions, keyof ExecuteOptions>(true);
   assert.ok(loose);
 
+  const client: Client = new InferPipe({ apiKey: "k", workspaceId: "w" });
+  assert.equal(typeof client.execute, "function");
+
   const error: Error = new InferPipeError("CODE", "text");
   const e = error as InferPipeError; // a class is a type, too
-  const members: [name: "InferPipeError", code: string, status?: number, requestId?: string, executionId?: string] = [
-    e.name,
-    e.code,
-  ];
+  const members: [
+    name: "InferPipeError",
+    code: string,
+    status?: number,
+    requestId?: string,
+    executionId?: string,
+  ] = [e.name, e.code];
   assert.deepEqual(members, ["InferPipeError", "CODE"]);
 });
 
