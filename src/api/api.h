@@ -22,8 +22,13 @@ struct api_runs;  /* starts, waits and streams: runs.h */
 struct api_hooks; /* webhooks: hooks.h */
 struct offload;   /* blocking calls: offload.h */
 struct ready;     /* what /ready says: ready.h */
-struct gauges;    /* metrics of the database: store/gauges.h */
-struct tracer;    /* http/tracer.h */
+struct openapi;   /* the document of the routes: openapi.h */
+struct interceptors;
+struct gauges; /* metrics of the database: store/gauges.h */
+struct tracer; /* http/tracer.h */
+
+/* In place of routes_docs with CONFIG_PUBLIC_DOCS. */
+extern const struct route routes_docs_public[];
 
 struct api_options {
     const struct config *config; /* borrowed */
@@ -38,19 +43,21 @@ struct api {
     struct loop *loop;           /* borrowed */
     const struct config *config; /* borrowed: of the options */
     struct api_options options;
-    struct front *front;        /* owned */
-    struct http_server *server; /* owned */
-    struct router *router;      /* owned */
-    struct chain *chain;        /* owned */
-    struct offload *offload;    /* owned */
-    struct api_auth *auth;      /* owned */
-    struct api_runs *runs;      /* owned */
-    struct tracer *tracer;      /* owned; NULL: no export */
-    struct gauges *gauges;      /* owned; NULL: none, /metrics tells of the process alone */
-    struct ready *ready;        /* owned */
-    bool draining;              /* /ready says no */
-    struct deferred ending;     /* of api_close, when there is no front */
-    loop_fn *closed;            /* of api_close */
+    struct front *front;               /* owned */
+    struct http_server *server;        /* owned */
+    struct router *router;             /* owned */
+    struct chain *chain;               /* owned */
+    struct offload *offload;           /* owned */
+    struct api_auth *auth;             /* owned */
+    struct api_runs *runs;             /* owned */
+    struct tracer *tracer;             /* owned; NULL: no export */
+    struct gauges *gauges;             /* owned; NULL: none, /metrics tells of the process alone */
+    struct ready *ready;               /* owned */
+    struct openapi *openapi;           /* owned */
+    struct interceptors *interceptors; /* owned */
+    bool draining;                     /* /ready says no */
+    struct deferred ending;            /* of api_close, when there is no front */
+    loop_fn *closed;                   /* of api_close */
     void *closed_ctx;
 };
 
@@ -58,7 +65,7 @@ struct api {
  * and `const size_t NAME_count`.  A line each, in the order of the OpenAPI document. */
 #define API_TABLES(X)                                                                              \
     X(routes_system)                                                                               \
-    X(routes_admin)
+    X(routes_docs)
 
 #define API_DECLARE(name)                                                                          \
     extern const struct route name[];                                                              \

@@ -23,8 +23,8 @@ struct ready_options {
 
 int ready_open(const struct ready_options *o, struct ready **ret, struct err *e) MUSTCHECK;
 /* No question may be under way: after the server has closed.  NULL is fine. */
-void ready_close(struct ready *r);
+void ready_close(struct ready *y);
 /* Answers the request: 200, or 503 with the name of the first check that failed. */
-void ready_answer(struct ready *r, struct http_request *request);
+void ready_answer(struct ready *y, struct http_request *request);
 
 #endif

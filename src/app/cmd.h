@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 cli_run_fn cmd_dev_run;
+cli_run_fn cmd_serve_run;
 cli_run_fn cmd_worker_run;
 cli_run_fn cmd_list_workers;
 cli_run_fn cmd_migrate_run;

@@ -1,25 +1,28 @@
 /*
- * app/cmd_dev.c - `dev`: a private PostgreSQL, the schema, and workers, in one command.
+ * app/cmd_dev.c - `dev`: a private PostgreSQL, the schema, and servers with engines, in one
+ * command.
  *
- *   BOOTING -database answers-> SERVING -SIGTERM-> DRAINING -workers ended-> STOPPING -> ENDED
+ *   BOOTING -database answers-> SERVING -SIGTERM-> DRAINING -servers ended-> STOPPING -> ENDED
  *      \________________________ any failure: the same way down ______________/
  *
  * While BOOTING the database is tried every 20 ms; once it answers it is created, migrated, and the
- * workers start.  "ready" is said when they are up.  A signal, workers that gave up, or a server
- * that ended leads down: workers first (they drain), then PostgreSQL.  Nothing that dev did not
- * start is touched.  Killed with SIGKILL, it takes its children along: the kernel sends them their
- * signals (app/child.h).
+ * children start, each a `serve`.  "ready" is said when they are.  A signal, children that gave up,
+ * or a PostgreSQL that ended leads down: children first (they drain), then PostgreSQL.  Nothing
+ * that dev did not start is touched.  Killed with SIGKILL, it takes its children along: the kernel
+ * sends them their signals (app/child.h).
  */
 #include "app/app.h"
 #include "app/cluster.h"
 #include "app/cmd.h"
+#include "app/devkey.h"
 #include "app/place.h"
 #include "app/supervise.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/sm.h"
+#include "net/reserve.h"
 #include "pg/pgsync.h"
-#include "store/listing.h"
+#include "store/dbclient.h"
 #include "store/migrate.h"
 
 #include <assert.h>
@@ -35,6 +38,7 @@
 #define HALT_US INT64_C(30000000)
 #define DATABASE "inferpipe"
 enum { BASE_CONNECTIONS = 30, LEAST_CONNECTIONS = 100, CONNECT_TIMEOUT_MS = 1000 };
+enum { HTTP_URL_SIZE = 300, PORT_TEXT = 8 };
 
 enum { BOOTING, SERVING, DRAINING, STOPPING, ENDED };
 static const struct sm_state dev_states[] = {
@@ -50,15 +54,17 @@ struct dev {
     struct cli *cli;   /* borrowed */
     struct loop *loop; /* owned */
     struct cluster cluster;
-    struct supervise *workers; /* owned; NULL: there are none */
+    struct supervise *workers; /* owned; NULL: not started yet */
     bool workers_ended;
-    int workers_up;     /* of ours, that the database knows */
+    int reserved_fd;    /* keeps the port for them; -1: none */
     struct timer timer; /* BOOTING, SERVING: the next look; STOPPING: patience with the server */
     int64_t give_up_us;
     int signals;
     int exit_code;
-    struct err *e; /* borrowed: the first failure */
-    char url[CLUSTER_URL_SIZE];
+    struct err *e;              /* borrowed: the first failure */
+    char url[CLUSTER_URL_SIZE]; /* of the database */
+    char http[HTTP_URL_SIZE];   /* of the server */
+    char key[APIKEY_SIZE];      /* for its routes */
 };
 
 static void on_look(void *ctx);
@@ -244,40 +250,61 @@ static int write_file(const char *path, const char *before, const char *url, con
 static int write_files(const struct dev *d, struct err *e)
 {
     const char *ready = cli_value(d->cli, "ready-file");
-    char path[PLACE_SIZE];
+    char path[PLACE_SIZE], after[HTTP_URL_SIZE + APIKEY_SIZE + 192];
     int rc = place_join(d->cluster.folder, "env", path, e);
 
+    (void)snprintf(after, sizeof(after),
+                   "'\nexport INFERPIPE_BASE_URL='%s'\nexport INFERPIPE_API_KEY='%s'\n"
+                   "export INFERPIPE_WORKSPACE_ID='%s'",
+                   d->http, d->key, config_text(&d->cli->config, CONFIG_WORKSPACE));
     if (rc == 0)
-        rc = write_file(path, "export DATABASE_URL='", d->url, "'", e);
+        rc = write_file(path, "export DATABASE_URL='", d->url, after, e);
     if (rc == 0 && ready)
         rc = write_file(ready, "", d->url, "", e);
     return rc;
 }
 
+static void print_ready(const struct dev *d)
+{
+    const char *program = d->cli->argv0, *folder = d->cluster.folder;
+
+    printf("ready DATABASE_URL=%s\n", d->url);
+    printf("listening %s\nkey %s\n", d->http, d->key);
+    if (!cli_value(d->cli, "worker") && d->cli->app->workflow_count == 0)
+        printf("no workflows: this program has none (give it --worker PROGRAM)\n");
+    printf("try:\n  curl -H 'authorization: Bearer %s' %s/v1/workflows\n", d->key, d->http);
+    printf("  . %s/env\n  %s workflow list\n  %s doctor\n", folder, program, program);
+    printf("Ctrl-C stops the server, then the database.\n");
+}
+
 static void say_ready(const struct dev *d)
 {
-    const char *program = d->cli->argv0;
+    struct jsondoc *doc;
     struct err ignored;
 
-    if (d->cli->json) {
-        struct jsondoc *doc = jsondoc_object();
-
-        jsondoc_add_bool(doc, "ready", true);
-        jsondoc_add_str(doc, "database_url", d->url);
-        jsondoc_add_str(doc, "folder", d->cluster.folder);
-        jsondoc_add_int(doc, "processes",
-                        d->workers ? config_int(&d->cli->config, CONFIG_PROCESSES) : 0);
-        if (cmd_print(doc, &ignored) != 0)
-            LOG_WARN("cannot print", LOG_ERR(&ignored));
-    } else {
-        printf("ready DATABASE_URL=%s\n", d->url);
-        if (!d->workers)
-            printf("no workers: this program has no workflows (give it --worker PROGRAM)\n");
-        printf("try:\n  . %s/env\n  %s workflow list\n  %s doctor\n", d->cluster.folder, program,
-               program);
-        printf("Ctrl-C stops the workers, then the database.\n");
+    if (!d->cli->json) {
+        print_ready(d);
+        fflush(stdout);
+        return;
     }
+    doc = jsondoc_object();
+    jsondoc_add_bool(doc, "ready", true);
+    jsondoc_add_str(doc, "url", d->http);
+    jsondoc_add_str(doc, "key", d->key);
+    jsondoc_add_str(doc, "database_url", d->url);
+    jsondoc_add_str(doc, "folder", d->cluster.folder);
+    jsondoc_add_int(doc, "processes", config_int(&d->cli->config, CONFIG_PROCESSES));
+    if (cmd_print(doc, &ignored) != 0)
+        LOG_WARN("cannot print", LOG_ERR(&ignored));
     fflush(stdout);
+}
+
+/* A setting for the children; what the user said stays. */
+static int prefer(struct dev *d, enum config_id id, const char *text, struct err *e)
+{
+    if (d->cli->config.values[id].source != CONFIG_FROM_DEFAULT)
+        return 0;
+    return config_set(&d->cli->config, id, text, CONFIG_FROM_FLAG, e);
 }
 
 static int start_workers(struct dev *d, struct err *e)
@@ -286,16 +313,34 @@ static int start_workers(struct dev *d, struct err *e)
     struct supervise_options options = {
         .program = given ? given : "/proc/self/exe",
         .name = given ? given : d->cli->program,
-        .command = "worker",
+        .command = "serve",
+        .flag = "--share-port",
         .config = &d->cli->config,
         .stopped = on_workers_stopped,
         .ctx = d,
     };
     int rc = config_set(&d->cli->config, CONFIG_DATABASE_URL, d->url, CONFIG_FROM_FLAG, e);
 
-    if (rc != 0 || (!given && d->cli->app->workflow_count == 0))
-        return rc;
-    return supervise_open(d->loop, &options, &d->workers, e);
+    if (rc == 0)
+        rc = prefer(d, CONFIG_PUBLIC_DOCS, "on", e);
+    return rc == 0 ? supervise_open(d->loop, &options, &d->workers, e) : rc;
+}
+
+/* Before anything is started: a port that is taken would only be seen by the children. */
+static int reserve(struct dev *d, struct err *e)
+{
+    struct config *config = &d->cli->config;
+    const char *host = config_text(config, CONFIG_HOST);
+    char text[PORT_TEXT];
+    int port = 0;
+    int rc = reserve_port(host, (int)config_int(config, CONFIG_PORT), &d->reserved_fd, &port, e);
+
+    if (rc != 0)
+        return err_wrap(e, "give another --port, or --port 0");
+    (void)snprintf(text, sizeof(text), "%d", port);
+    (void)snprintf(d->http, sizeof(d->http), strchr(host, ':') ? "http://[%s]:%d" : "http://%s:%d",
+                   host, port);
+    return config_set(config, CONFIG_PORT, text, CONFIG_FROM_FLAG, e);
 }
 
 /* Files first: who reads the line may read them. */
@@ -310,43 +355,31 @@ static void announce(struct dev *d)
         say_ready(d);
 }
 
-static int count_worker(void *ctx, const struct listing_worker *w)
-{
-    struct dev *d = ctx;
-
-    d->workers_up += strcmp(w->state, "alive") == 0 && supervise_has(d->workers, w->id);
-    return 0;
-}
-
-static int count_workers(struct dev *d, struct err *e)
-{
-    struct client client;
-    int rc = cmd_client(d->cli, &client, e);
-
-    if (rc != 0)
-        return rc;
-    d->workers_up = 0;
-    rc = listing_workers(&client, count_worker, d, e);
-    client_release(&client);
-    return rc;
-}
-
-/* Ready means that a workflow can be started: all workers are up, they have registered theirs. */
+/* Ready means that a workflow can be started: each child serves and its engine works. */
 static void on_workers_look(void *ctx)
 {
     struct dev *d = ctx;
-    struct err e;
+    int up = supervise_ready(d->workers);
 
-    assert(sm_is(&d->sm, SERVING) && d->workers);
-    err_clear(&e);
-    if (count_workers(d, &e) != 0)
-        LOG_WARN("cannot look for the workers", LOG_ERR(&e));
-    if (d->workers_up < config_int(&d->cli->config, CONFIG_PROCESSES)) {
+    assert(sm_is(&d->sm, SERVING));
+    if (up < config_int(&d->cli->config, CONFIG_PROCESSES)) {
         if (clock_mono_us() < d->give_up_us && timer_start(&d->timer, LOOK_US) == 0)
             return;
-        LOG_WARN("not all workers are up yet", LOG_INT("workers", d->workers_up));
+        LOG_WARN("not all processes are up yet", LOG_INT("processes", up));
     }
     announce(d);
+}
+
+static int ensure_key(struct dev *d, struct err *e)
+{
+    struct client client;
+    int rc = dbclient_open(&d->cli->config, d->url, &client, e);
+
+    if (rc != 0)
+        return rc;
+    rc = devkey_ensure(&client, d->cluster.folder, d->key, e);
+    client_release(&client);
+    return rc;
 }
 
 /* The server answers: everything else, in order. */
@@ -358,13 +391,11 @@ static int serve(struct dev *d, struct pgsync *db, struct err *e)
     if (rc == 0)
         rc = migrate(d, e);
     if (rc == 0)
+        rc = ensure_key(d, e);
+    if (rc == 0)
         rc = start_workers(d, e);
     if (rc != 0)
         return rc;
-    if (!d->workers) {
-        announce(d);
-        return 0;
-    }
     d->give_up_us = clock_mono_us() + WORKERS_US;
     timer_init(&d->timer, d->loop, on_workers_look, d);
     return timer_start(&d->timer, LOOK_US) == 0 ? 0 : err_set(e, IFP_ENOMEM, "out of memory");
@@ -400,8 +431,10 @@ static void on_look(void *ctx)
 
 static int max_connections(const struct config *config)
 {
-    int64_t each =
-        config_int(config, CONFIG_CONNECTIONS) + config_int(config, CONFIG_TX_CONNECTIONS) + 2;
+    int64_t each = config_int(config, CONFIG_CONNECTIONS) +
+                   config_int(config, CONFIG_TX_CONNECTIONS) +
+                   config_int(config, CONFIG_HTTP_DB_CONNECTIONS) +
+                   config_int(config, CONFIG_HTTP_OFFLOAD) + 3;
     int64_t all = BASE_CONNECTIONS + each * config_int(config, CONFIG_PROCESSES);
 
     return (int)MAX(all, LEAST_CONNECTIONS);
@@ -442,13 +475,16 @@ static int check_options(const struct cli *c, struct err *e)
 
 int cmd_dev_run(struct cli *c, struct err *e)
 {
-    struct dev d = { .cli = c, .e = e };
+    struct dev d = { .cli = c, .e = e, .reserved_fd = -1 };
     int rc = check_options(c, e);
 
     if (rc == 0)
         rc = cluster_open(&d.cluster, config_text(&c->config, CONFIG_DATA_DIR), e);
     if (rc != 0)
         return rc;
+    rc = reserve(&d, e);
+    if (rc != 0)
+        goto out;
     cluster_url(&d.cluster, DATABASE, d.url);
     sm_init(&d.sm, dev_states, BOOTING);
     d.give_up_us = clock_mono_us() + BOOT_US;
@@ -465,5 +501,7 @@ int cmd_dev_run(struct cli *c, struct err *e)
     loop_close(d.loop);
 out:
     cluster_close(&d.cluster);
+    if (d.reserved_fd >= 0)
+        close(d.reserved_fd);
     return rc;
 }

@@ -631,7 +631,7 @@ static void wind_up(struct http_conn *c)
                      (sm_is(&c->sm, CONN_HEAD) && (c->partial || list_empty(&c->exchanges)))))
         make_last(c); /* what has come of a head or a body, nobody can complete */
     if (c->server->draining && sm_is(&c->sm, CONN_HEAD) && !c->partial && all_sent(c))
-        make_last(c);
+        c->read_due_us = MIN(c->read_due_us, c->server->grace_us); /* then it is made the last */
     if (sm_is(&c->sm, CONN_LAST) && all_sent(c)) {
         sm_move(&c->sm, CONN_LINGER);
         stream_end(&c->stream);

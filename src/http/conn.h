@@ -107,7 +107,8 @@ struct http_server {
     struct map addresses, keys; /* counts of connections, as pointers */
     struct http_server_stats stats;
     uint64_t id_seed, id_next;
-    int64_t date_s; /* what `date` says */
+    int64_t date_s;   /* what `date` says */
+    int64_t grace_us; /* draining: until then idle connections stay */
     char date[48];
     bool draining, closing;
     struct timer drain_timer;

@@ -9,6 +9,7 @@
  */
 #include "http/server.h"
 
+#include "base/clock.h"
 #include "base/ids.h"
 #include "base/mem.h"
 #include "http/conn.h"
@@ -19,6 +20,8 @@
 #include <string.h>
 #include <unistd.h>
 
+/* For requests that are on their way on connections that are idle when a drain begins. */
+#define DRAIN_GRACE_US INT64_C(250000)
 #define V4_TAG UINT64_C(0x0000ffff00000000) /* no /64 of IPv6 in use looks so */
 
 bool server_count_up(struct map *m, uint64_t key, int64_t max)
@@ -257,6 +260,9 @@ void http_server_drain(struct http_server *s, loop_fn *drained, void *ctx)
     s->draining = true;
     s->drained = drained;
     s->drained_ctx = ctx;
+    s->grace_us = clock_mono_us() + DRAIN_GRACE_US;
+    if (s->listener)
+        listener_take(s->listener);
     stop_listening(s);
     LIST_EACH(link, &s->conns)
         conn_drain(CONTAINER_OF(link, struct http_conn, link));

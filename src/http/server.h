@@ -38,8 +38,8 @@ int http_server_open(struct loop *l, const struct http_server_options *o, struct
 int http_server_port(const struct http_server *s);
 /* Reads the certificate and key anew; on failure the old ones stay in use. */
 int http_server_reload(struct http_server *s, struct err *e) MUSTCHECK;
-/* Accepts no more; idle connections close, others after their answer (`connection: close`), all
- * after CONFIG_DRAIN; then `drained`.  Twice is fine. */
+/* Takes the connections that wait and accepts no more; idle ones close a moment later, others after
+ * their answer (`connection: close`), all after CONFIG_DRAIN; then `drained`.  Twice is fine. */
 void http_server_drain(struct http_server *s, loop_fn *drained, void *ctx);
 /* At once; requests under way see `gone` and must still be finished before `closed` comes. */
 void http_server_close(struct http_server *s, loop_fn *closed, void *ctx);

@@ -51,12 +51,11 @@ static void rest(struct listener *ls)
         resume(ls); /* no memory for a pause: the next turn tries again */
 }
 
-static void on_readable(uv_poll_t *poll, int status, int events)
+/* At most BATCH connections; how many. */
+static int take_batch(struct listener *ls)
 {
-    struct listener *ls = CONTAINER_OF(poll, struct listener, poll);
+    int taken = 0;
 
-    (void)status;
-    (void)events;
     for (int i = 0; i < BATCH; i++) {
         struct sockaddr_storage peer = { 0 };
         socklen_t size = sizeof(peer);
@@ -64,15 +63,24 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
         if (fd >= 0) {
             ls->options.accepted(ls->options.ctx, fd, &peer);
+            taken++;
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             rest(ls);
-            return;
+            break;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            return;
+            break;
         } /* else that one client has gone */
-        if (uv_is_closing((uv_handle_t *)poll))
-            return;
+        if (uv_is_closing((uv_handle_t *)&ls->poll))
+            break;
     }
+    return taken;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    (void)take_batch(CONTAINER_OF(poll, struct listener, poll));
 }
 
 /* An open, bound, listening socket or -1 with errno. */
@@ -181,6 +189,16 @@ int listener_port(const struct listener *ls)
 int64_t listener_pauses(const struct listener *ls)
 {
     return ls->pauses;
+}
+
+void listener_take(struct listener *ls)
+{
+    int64_t pauses = ls->pauses;
+    int taken;
+
+    do {
+        taken = take_batch(ls);
+    } while (taken == BATCH && ls->pauses == pauses);
 }
 
 static void on_closed(uv_handle_t *poll)

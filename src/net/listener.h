@@ -30,6 +30,8 @@ int listener_open(struct loop *l, const struct listener_options *o, struct liste
 int listener_port(const struct listener *ls);
 /* Times that it paused. */
 int64_t listener_pauses(const struct listener *ls);
+/* Accepts all that wait in the kernel's queue, which a close would reset. */
+void listener_take(struct listener *ls);
 /* The socket is closed at once and the memory freed by the loop soon.  NULL is fine. */
 void listener_close(struct listener *ls);
 

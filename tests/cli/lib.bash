@@ -18,6 +18,7 @@ failed=0
 children=()
 databases=0
 unset INFERPIPE_CONFIG INFERPIPE_WORKER_ID
+export INFERPIPE_PORT=0 # any free one
 
 clean_up() {
     local pid
