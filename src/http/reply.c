@@ -6,6 +6,7 @@
  * piece of the arena.  Want of memory ends the connection: half an answer would be worse than none.
  */
 #include "base/clock.h"
+#include "base/log.h"
 #include "http/conn.h"
 
 #include <assert.h>
@@ -215,7 +216,11 @@ void http_answer(struct http_request *r, int status, const char *type, struct sl
         conn_bury(x);
         return;
     }
-    assert(x->state == EXCHANGE_OPEN);
+    if (x->state != EXCHANGE_OPEN) { /* the first answer stands, the server goes on */
+        LOG_ERROR("request answered twice", LOG_STR("request", r->id), LOG_INT("first", r->status),
+                  LOG_INT("second", status));
+        return;
+    }
     conn_answering(r->conn, x);
     r->gone = NULL;
     r->answer = body;

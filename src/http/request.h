@@ -120,7 +120,8 @@ void http_body(struct http_request *r, size_t max, http_body_fn *fn, void *ctx);
 void http_answer_header(struct http_request *r, const char *name, const char *value);
 /* What was added under this name, or NULL. */
 const char *http_answer_has(const struct http_request *r, const char *name);
-/* Finishes: `body` must live in r->arena or be static; type NULL: no body. */
+/* Finishes: `body` must live in r->arena or be static; type NULL: no body.  A second answer in the
+ * same turn is a bug that is logged, and is dropped. */
 void http_answer(struct http_request *r, int status, const char *type, struct slice body);
 /* Finishes with the error object of RFC 9457 and the fields beside it. */
 void http_answer_error(struct http_request *r, const struct err *e);

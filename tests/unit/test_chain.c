@@ -437,7 +437,7 @@ static void without_memory_the_request_is_told_so(void **state)
     fault_arm(FAULT_ALLOC, 0, false);
     assert_string_equal(trail, "");
     assert_int_equal(f->d.r.status, 503);
-    assert_int_equal(f->d.finishing, 1);
+    double_end(&f->d);
     expect_alive(f);
 }
 
