@@ -9,6 +9,7 @@ create schema if not exists inferpipe;
 \i ../schema/tables_live.sql
 \i ../schema/tables_queues.sql
 \i ../schema/tables_history.sql
+\i ../schema/webhook_tables.sql
 \i ../schema/history_tables.sql
 \i ../schema/partitions_ensure.sql
 \i ../schema/texts.sql
@@ -16,6 +17,9 @@ create schema if not exists inferpipe;
 \i ../schema/lane_intern.sql
 \i ../schema/wake.sql
 \i ../schema/awaited.sql
+\i ../schema/webhook_end.sql
+\i ../schema/webhook_deliver.sql
+\i ../schema/webhook_admin.sql
 \i ../schema/run_end.sql
 \i ../schema/child_end.sql
 \i ../schema/runs_insert.sql

@@ -36,6 +36,8 @@ grant insert, update, delete on
 grant insert on inferpipe._inferpipe_worker_workflows, inferpipe._inferpipe_events
   to inferpipe_worker;
 grant insert, delete on inferpipe._inferpipe_payloads to inferpipe_worker;
+grant insert, update, delete on inferpipe._inferpipe_webhooks to inferpipe_worker;
+grant insert on inferpipe._inferpipe_deliveries to inferpipe_worker;
 
 grant select on
   inferpipe.executions, inferpipe.steps, inferpipe.events, inferpipe.messages,

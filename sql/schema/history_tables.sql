@@ -7,7 +7,7 @@ create function inferpipe.history_tables()
 returns text[] language sql immutable parallel safe
 as $$
   select array['executions', 'results', 'steps', 'attempts', 'messages', 'payloads', 'states',
-    'events']
+    'events', 'deliveries']
 $$;
 
 -- The weeks that have partitions, and the ids that belong to each: lo <= exec_id < hi.

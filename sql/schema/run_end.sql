@@ -4,6 +4,9 @@
 -- result, so that a retry goes on counting from it.  An id without a run is skipped.  Places of a
 -- queue's key go back.
 --
+-- Who asked for webhooks gets them: deliveries are started here (webhook_end.sql).  Where there are
+-- none that costs one look at an empty index.
+--
 -- Who waits for one of them through a server is told (awaited.sql).
 --
 -- The parents of these executions are told, and their own children asked to end (child_end.sql):
@@ -17,6 +20,7 @@ declare
   c_place constant int2 := 4;
   c_flag_parent constant int2 := 32;
   c_flag_awaited constant int2 := 64;
+  c_flag_webhook constant int2 := 128;
   v_now timestamptz := inferpipe.clock();
   v_child int8[];
   v_parent int8[];
@@ -25,6 +29,7 @@ declare
   v_lane int4[];
   v_flags int2[];
   v_awaited int8[];
+  v_hooked int8[];
 begin
   insert into inferpipe._inferpipe_results (
     exec_id, finished_at, started_at, workspace_id, fence, status, codec, output, error_code, error)
@@ -44,8 +49,9 @@ begin
     array_agg(g.exec_id) filter (where g.flags & c_place <> 0),
     array_agg(g.lane) filter (where g.flags & c_place <> 0),
     array_agg(g.flags) filter (where g.flags & c_place <> 0),
-    array_agg(g.exec_id) filter (where g.flags & c_flag_awaited <> 0)
-  into v_child, v_parent, v_family, v_held, v_lane, v_flags, v_awaited
+    array_agg(g.exec_id) filter (where g.flags & c_flag_awaited <> 0),
+    array_agg(g.exec_id) filter (where g.flags & c_flag_webhook <> 0)
+  into v_child, v_parent, v_family, v_held, v_lane, v_flags, v_awaited, v_hooked
   from gone g;
   if v_held is not null then
     perform inferpipe.queue_free(v_held, v_lane, v_flags);
@@ -58,6 +64,11 @@ begin
   end if;
   if v_awaited is not null then
     perform inferpipe.awaited_tell('inferpipe_ended', v_awaited);
+  end if;
+  if v_hooked is not null or exists (
+    select from inferpipe._inferpipe_webhooks h where h.disabled_at is null and h.url is not null)
+  then
+    perform inferpipe.webhooks_ended(p_exec, v_hooked);
   end if;
 end
 $$;

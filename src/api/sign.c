@@ -8,14 +8,13 @@
 
 #include "base/base64.h"
 #include "base/crypto.h"
-#include "base/ids.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
 #define PREFIX "whsec_"
-enum { SECRET_BYTES = 32, KEY_MIN = 16, KEY_MAX = 64, HEX_SIZE = 2 * CRYPTO_SHA256_SIZE };
+enum { KEY_MIN = 16, KEY_MAX = 64, HEX_SIZE = 2 * CRYPTO_SHA256_SIZE };
 
 /* ---- secrets -------------------------------------------------------------------------------- */
 
@@ -42,29 +41,6 @@ static int decode_key(const char *secret, uint8_t ret[KEY_MAX], size_t *ret_len)
     if (base64_decode_padded(secret + prefix, len - prefix, ret, ret_len) != 0)
         return IFP_EINVALID;
     return *ret_len >= KEY_MIN && *ret_len <= KEY_MAX ? 0 : IFP_EINVALID;
-}
-
-int sign_secret(char ret[SIGN_SECRET_SIZE])
-{
-    uint8_t bytes[SECRET_BYTES];
-    struct buf b;
-    int rc = ids_random(bytes, sizeof(bytes));
-
-    if (rc != 0)
-        return rc;
-    buf_init(&b);
-    buf_puts(&b, PREFIX);
-    put_base64(&b, bytes, sizeof(bytes));
-    crypto_wipe(bytes, sizeof(bytes));
-    if (!buf_cstr(&b)) {
-        buf_release(&b);
-        return IFP_ENOMEM;
-    }
-    assert(b.len < SIGN_SECRET_SIZE);
-    memcpy(ret, b.data, b.len + 1);
-    crypto_wipe(b.data, b.len);
-    buf_release(&b);
-    return 0;
 }
 
 bool sign_secret_ok(const char *secret)

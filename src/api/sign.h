@@ -20,10 +20,8 @@
 
 #include <stdint.h>
 
-enum { SIGN_SECRETS_MAX = 2, SIGN_WINDOW_S = 300, SIGN_SECRET_SIZE = 64, SIGN_HEADER_MAX = 1024 };
+enum { SIGN_SECRETS_MAX = 2, SIGN_WINDOW_S = 300, SIGN_HEADER_MAX = 1024 };
 
-/* Draws a secret: "whsec_" and 44 characters; IFP_ESERVER when there is no randomness. */
-int sign_secret(char ret[SIGN_SECRET_SIZE]) MUSTCHECK;
 /* "whsec_" and the base64 of 16 to 64 bytes? */
 bool sign_secret_ok(const char *secret);
 

@@ -87,6 +87,8 @@ static int check_workflow(const ifp_app *app, const struct engine_workflow *w, s
         rc = client_check_slug("version", w->version, e);
     if (rc == 0)
         rc = client_check_slug("queue", w->queue, e);
+    if (rc == 0 && strncmp(w->name, "inferpipe.", 10) == 0)
+        rc = err_set(e, IFP_EINVALID, "names that begin with inferpipe. are taken");
     if (rc == 0 && !w->fn)
         rc = err_set(e, IFP_EINVALID, "no function");
     if (rc == 0 && w->deadline_ms < -1)

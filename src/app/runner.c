@@ -11,9 +11,11 @@
 #include "app/app.h"
 #include "app/cmd.h"
 #include "base/log.h"
+#include "base/mem.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int runner_check_database(const struct cli *c, struct err *e)
 {
@@ -68,7 +70,8 @@ static int open_ticker(struct runner *r, struct loop *l, const struct cli *c, st
     return ticker_open(&options, &r->ticker, e);
 }
 
-/* The engine has stopped; what it told of itself leaves before we say so. */
+/* The engine has stopped; the last attempts of deliveries ended with it.  What it told of itself
+ * leaves before we say so. */
 static void on_traces_left(void *ctx)
 {
     struct runner *r = ctx;
@@ -84,13 +87,24 @@ static void on_monitor_closed(void *ctx)
     tracer_drain(r->tracer, config_int(r->config, CONFIG_OTLP_TIMEOUT), on_traces_left, r);
 }
 
+static void on_hooks_closed(void *ctx)
+{
+    struct runner *r = ctx;
+
+    r->hooks = NULL;
+    monitor_close(r->monitor, on_monitor_closed, r);
+}
+
 static void on_engine_stopped(void *ctx, int err, const struct err *e)
 {
     struct runner *r = ctx;
 
     r->stop_code = err;
     r->stop_error = *e;
-    monitor_close(r->monitor, on_monitor_closed, r);
+    if (r->hooks)
+        hooks_close(r->hooks, on_hooks_closed, r);
+    else
+        on_hooks_closed(r);
 }
 
 static void on_monitor_gone(void *ctx)
@@ -108,14 +122,37 @@ static void abandon_monitor(struct runner *r, struct loop *l)
     loop_run(l);
 }
 
+static void on_unused_closed(void *ctx)
+{
+    (void)ctx;
+}
+
+/* The program's workflows and ours behind them; gives how many. */
+static int list_workflows(struct runner *r, struct loop *l, const struct cli *c, size_t *ret,
+                          struct err *e)
+{
+    size_t n = c->app->workflow_count;
+
+    r->workflows = mem_resize(NULL, n + 1, sizeof(*r->workflows));
+    if (!r->workflows)
+        return err_set(e, IFP_ENOMEM, "out of memory");
+    if (n != 0)
+        memcpy(r->workflows, c->app->workflows, n * sizeof(*r->workflows));
+    *ret = n;
+    if (config_int(&c->config, CONFIG_WEBHOOKS) == 0)
+        return 0;
+    if (hooks_open(l, &c->config, &r->hooks, e) != 0)
+        return e->code;
+    r->workflows[(*ret)++] = hooks_workflow(r->hooks);
+    return 0;
+}
+
 int runner_open(struct runner *r, struct loop *l, const struct cli *c,
                 void (*stopped)(void *ctx, int err, const struct err *e), void *ctx, struct err *e)
 {
     struct engine_options options = {
         .config = &c->config,
         .program = c->app->name,
-        .workflows = c->app->workflows,
-        .workflow_count = c->app->workflow_count,
         .stopped = on_engine_stopped,
         .ctx = r,
     };
@@ -130,6 +167,9 @@ int runner_open(struct runner *r, struct loop *l, const struct cli *c,
         options.span = tracer_span;
         options.span_ctx = r->tracer;
     }
+    if (rc == 0)
+        rc = list_workflows(r, l, c, &options.workflow_count, e);
+    options.workflows = r->workflows;
     if (rc == 0 && config_int(&c->config, CONFIG_CRON) != 0)
         rc = open_ticker(r, l, c, e);
     if (r->ticker) {
@@ -151,6 +191,9 @@ void runner_close(struct runner *r)
 {
     ticker_close(r->ticker);
     engine_close(r->engine);
+    if (r->hooks)
+        hooks_close(r->hooks, on_unused_closed, NULL); /* nothing was begun */
+    mem_free(r->workflows);
     tracer_close(r->tracer);
     *r = (struct runner){ 0 };
 }

@@ -5,17 +5,20 @@
 #ifndef APP_RUNNER_H
 #define APP_RUNNER_H
 
+#include "api/hooks.h"
 #include "app/cli.h"
 #include "engine/engine.h"
 #include "http/tracer.h"
 #include "prim/ticker.h"
 
 struct runner {
-    struct engine *engine;       /* owned; NULL: none runs */
-    struct ticker *ticker;       /* owned; NULL: schedules are fired by others */
-    struct tracer *tracer;       /* owned; NULL: no traces are exported */
-    struct monitor *monitor;     /* owned; NULL: no metrics-port */
-    const struct config *config; /* borrowed */
+    struct engine *engine;             /* owned; NULL: none runs */
+    struct ticker *ticker;             /* owned; NULL: schedules are fired by others */
+    struct api_hooks *hooks;           /* owned; NULL: webhooks are delivered by others */
+    struct engine_workflow *workflows; /* owned: the program's, and those that are ours */
+    struct tracer *tracer;             /* owned; NULL: no traces are exported */
+    struct monitor *monitor;           /* owned; NULL: no metrics-port */
+    const struct config *config;       /* borrowed */
     void (*stopped)(void *ctx, int err, const struct err *e);
     void *ctx;
     int stop_code;

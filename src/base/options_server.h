@@ -60,6 +60,18 @@
       "requests that wait for or follow executions, a process")                                    \
     X(EGRESS_ALLOW, "egress-allow", "INFERPIPE_EGRESS_ALLOW", CONFIG_TEXT, "", 0, 4096,            \
       "addresses inside that outgoing requests may reach: CIDR[:port] or host:port, ...")          \
+    X(WEBHOOKS, "webhooks", "INFERPIPE_WEBHOOKS", CONFIG_BOOL, "on", 0, 1,                         \
+      "workers deliver webhooks")                                                                  \
+    X(WEBHOOK_SECRET, "webhook-secret", "INFERPIPE_WEBHOOK_SECRET", CONFIG_SECRET, "", 0, 256,     \
+      "signs webhooks to the webhookUrl of executions where a workspace has no secret")            \
+    X(WEBHOOK_TIMEOUT, "webhook-timeout", "INFERPIPE_WEBHOOK_TIMEOUT", CONFIG_DURATION, "15s",     \
+      100, 300000, "for a receiver to answer")                                                     \
+    X(WEBHOOK_RETRY_FIRST, "webhook-retry-first", "INFERPIPE_WEBHOOK_RETRY_FIRST",                 \
+      CONFIG_DURATION, "5s", 1, 86400000, "before the second attempt; then twice that, ...")       \
+    X(WEBHOOK_RETRY_MAX, "webhook-retry-max", "INFERPIPE_WEBHOOK_RETRY_MAX", CONFIG_DURATION,      \
+      "1h", 1, 86400000, "between two attempts at most")                                           \
+    X(WEBHOOK_RETRY_FOR, "webhook-retry-for", "INFERPIPE_WEBHOOK_RETRY_FOR", CONFIG_DURATION,      \
+      "24h", 1000, 2592000000, "how long a delivery is tried in all")                              \
     X(ENGINE, "engine", "INFERPIPE_ENGINE", CONFIG_BOOL, "on", 0, 1,                               \
       "the server also runs executions")                                                           \
     X(PUBLIC_DOCS, "public-docs", "INFERPIPE_PUBLIC_DOCS", CONFIG_BOOL, "off", 0, 1,               \

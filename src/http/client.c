@@ -31,7 +31,7 @@ struct http_host {
     struct list link;    /* in client->hungry */
     struct list waiting; /* of call.link */
     uint64_t key;        /* in client->hosts */
-    int live;
+    int live, waits;
 };
 
 struct http_client {
@@ -40,7 +40,7 @@ struct http_client {
     struct transfer_options options;
     char *agent, *ca_file;      /* owned */
     struct curl_slist *resolve; /* owned */
-    int in_flight, per_host, queue;
+    int in_flight, per_host, per_host_waiting, queue;
     struct map hosts;   /* owned http_host */
     struct list hungry; /* of host.link: who may begin, in turn */
     struct list live, ended;
@@ -157,6 +157,7 @@ static void begin(struct http_client *c, struct http_host *host)
     struct http_call *call = CONTAINER_OF(list_pop(&host->waiting), struct http_call, link);
 
     c->waiting_count--;
+    host->waits--;
     c->live_count++;
     host->live++;
     list_push(&c->live, &call->link);
@@ -214,17 +215,16 @@ void http_client_start(struct http_client *c, struct http_call *call)
         end(c, call);
         return;
     }
-    if (c->waiting_count >= c->queue)
+    call->host = c->waiting_count >= c->queue ? NULL : host_of(c, origin);
+    if (!call->host || call->host->waits >= c->per_host_waiting) {
         call->host = NULL;
-    else
-        call->host = host_of(c, origin);
-    if (!call->host) {
         end_failed(c, call, HTTP_FAILURE_OVERLOADED, IFP_EUNAVAILABLE,
                    "too many outgoing requests wait");
         return;
     }
     list_push(&call->host->waiting, &call->link);
     c->waiting_count++;
+    call->host->waits++;
     settle(c, call->host);
     deferred_call(&c->turn);
 }
@@ -242,6 +242,7 @@ void http_client_cancel(struct http_call *call)
     } else {
         list_del(&call->link);
         c->waiting_count--;
+        host->waits--;
         call->host = NULL;
         settle(c, host);
     }
@@ -275,6 +276,7 @@ static bool copy_options(struct http_client *c, const struct http_client_options
     c->in_flight = o->in_flight ? o->in_flight : IN_FLIGHT;
     c->per_host = o->per_host ? o->per_host : PER_HOST;
     c->queue = o->queue ? o->queue : QUEUE;
+    c->per_host_waiting = o->per_host_waiting ? o->per_host_waiting : c->queue;
     c->agent = mem_strdup(o->agent ? o->agent : "inferpipe");
     c->ca_file = mem_strdup(o->ca_file);
     if (o->resolve)

@@ -29,6 +29,7 @@ struct http_client_options {
     const struct egress *egress; /* borrowed; NULL: every address, for endpoints of the operator */
     int in_flight, per_host;     /* 0: 128 and 8 */
     int queue;                   /* calls that may wait for a place; 0: 10000 */
+    int per_host_waiting;        /* those of one host; 0: no limit of its own */
     const char *agent;           /* User-Agent, copied; NULL: "inferpipe" */
     const char *resolve;         /* for tests: "name:port:address", answers for DNS */
     const char *ca_file;         /* copied; NULL: the system's certificates */

@@ -17,9 +17,12 @@
 
 /* A page of ids, $1 workspace, $2 workflow or null, $3 id before which, $4 limit ... */
 #define IN_WORKFLOW(lane)                                                                          \
-    "($2::text is null or " lane " in (select l.lane_id from inferpipe._inferpipe_lanes l"         \
+    "case when $2::text is null then " lane " not in (select l.lane_id"                            \
+    " from inferpipe._inferpipe_lanes l join inferpipe._inferpipe_workflows w using (workflow_id)" \
+    " where w.workspace_id = $1::int4 and pg_catalog.starts_with(w.name, 'inferpipe.'))"           \
+    " else " lane " in (select l.lane_id from inferpipe._inferpipe_lanes l"                        \
     " join inferpipe._inferpipe_workflows w using (workflow_id)"                                   \
-    " where w.workspace_id = $1::int4 and w.name = $2::text))"
+    " where w.workspace_id = $1::int4 and w.name = $2::text) end"
 /* ... and what is shown of each. */
 #define LIST_PAGE                                                                                  \
     " select e.exec_id, w.name, w.version, q.name,"                                                \
@@ -366,7 +369,8 @@ static const struct pgstmt statements[STATEMENTS] = {
         " from inferpipe._inferpipe_workflows w"
         " left join inferpipe._inferpipe_lanes l using (workflow_id)"
         " left join inferpipe._inferpipe_runs r on r.lane = l.lane_id"
-        " where w.workspace_id = $1::int4 group by w.workflow_id"
+        " where w.workspace_id = $1::int4 and not pg_catalog.starts_with(w.name, 'inferpipe.')"
+        " group by w.workflow_id"
         " order by w.name, w.registered_at desc, w.workflow_id desc",
     },
     [STATEMENT_LIST_WORKERS] = {
@@ -378,6 +382,7 @@ static const struct pgstmt statements[STATEMENTS] = {
         " coalesce(held.n, 0::int8), (select pg_catalog.string_agg(f.name || '/' || f.version, ' '"
         " order by f.name, f.version) from inferpipe._inferpipe_worker_workflows k"
         " join inferpipe._inferpipe_workflows f on f.workflow_id = k.workflow_id"
+        " and not pg_catalog.starts_with(f.name, 'inferpipe.')"
         " where k.worker_id = w.worker_id) from inferpipe._inferpipe_workers w"
         " left join held on held.owner = w.worker_id where w.workspace_id = $1::int4"
         " order by w.state, w.started_at desc, w.worker_id",
@@ -412,6 +417,72 @@ static const struct pgstmt statements[STATEMENTS] = {
         "queue_delete",
         "select inferpipe.queue_delete(p_workspace => $1::text, p_queue => $2::text)",
     },
+    [STATEMENT_WEBHOOK_LOAD] = {
+        "webhook_load",
+        "select * from inferpipe.webhook_load($1::int8)",
+    },
+    [STATEMENT_WEBHOOK_GONE] = {
+        "webhook_gone",
+        "select inferpipe.webhook_gone($1::int8, $2::text)",
+    },
+    [STATEMENT_WEBHOOK_CREATE] = {
+        "webhook_create",
+        "select inferpipe.webhook_create($1::int4, $2::int8, $3::text, $4::text, $5::int2,"
+        " $6::bytea)",
+    },
+    [STATEMENT_WEBHOOK_CHANGE] = {
+        "webhook_change",
+        "select inferpipe.webhook_change($1::int4, $2::int8, $3::text, $4::text, $5::int2,"
+        " $6::bool)",
+    },
+    [STATEMENT_WEBHOOK_ROTATE] = {
+        "webhook_rotate",
+        "select inferpipe.webhook_rotate($1::int4, $2::int8, $3::bytea, $4::int8)",
+    },
+    [STATEMENT_WEBHOOK_OWN] = {
+        "webhook_own",
+        "select coalesce((select h.webhook_id from inferpipe._inferpipe_webhooks h"
+        " where h.workspace_id = $1::int4 and h.url is null), 0)::int8",
+    },
+    [STATEMENT_WEBHOOK_DELETE] = {
+        "webhook_delete",
+        "select inferpipe.webhook_delete($1::int4, $2::int8)",
+    },
+    [STATEMENT_WEBHOOK_REDELIVER] = {
+        "webhook_redeliver",
+        "select inferpipe.webhook_redeliver($1::int4, $2::int8, $3::int8)",
+    },
+    [STATEMENT_WEBHOOK_PING] = {
+        "webhook_ping",
+        "select inferpipe.webhook_ping($1::int4, $2::int8)",
+    },
+    [STATEMENT_WEBHOOK_LIST] = {
+        "webhook_list",
+        "select h.webhook_id, h.url, h.workflow, h.events,"
+        " coalesce(h.before_until > inferpipe.clock(), false), h.created_at, h.disabled_at,"
+        " h.disabled_why from inferpipe._inferpipe_webhooks h where h.workspace_id = $1::int4"
+        " and h.url is not null and ($2::int8 = 0 or h.webhook_id = $2::int8)"
+        " order by h.created_at, h.webhook_id",
+    },
+    /* Of one that lives the last failed attempt is told, of one that failed how. */
+    [STATEMENT_WEBHOOK_DELIVERIES] = {
+        "webhook_deliveries",
+        "select d.exec_id, d.target_id, d.event, inferpipe.webhook_type(d.status),"
+        " inferpipe.status_text(f.status, r.owner, r.fence),"
+        " (select count(*) from inferpipe._inferpipe_attempts a where a.exec_id = d.exec_id)"
+        " + (select count(*) from inferpipe._inferpipe_steps s where s.exec_id = d.exec_id"
+        " and s.kind = 1), coalesce(f.error_code, a.error_code), coalesce(f.error, a.error),"
+        " e.created_at, f.finished_at, case when r.owner = 0 then r.ready_at end"
+        " from inferpipe._inferpipe_deliveries d"
+        " join inferpipe._inferpipe_executions e on e.exec_id = d.exec_id"
+        " left join inferpipe._inferpipe_runs r on r.exec_id = d.exec_id"
+        " left join inferpipe._inferpipe_results f on f.exec_id = d.exec_id"
+        " left join lateral (select x.error_code, x.error from inferpipe._inferpipe_attempts x"
+        " where x.exec_id = d.exec_id order by x.attempt desc, x.fence desc limit 1) a"
+        " on r.exec_id is not null"
+        " where d.workspace_id = $1::int4 and d.webhook_id = $2::int8 and d.exec_id < $3::int8"
+        " order by d.exec_id desc limit $4::int4",
+    },
     [STATEMENT_LIVE_LANES] = {
         "live_lanes",
         "select l.lane_id, w.name, w.version, r.n, r.last from (select x.lane, count(*) as n,"
@@ -419,7 +490,8 @@ static const struct pgstmt statements[STATEMENTS] = {
         " group by x.lane) r join inferpipe._inferpipe_lanes l on l.lane_id = r.lane"
         " join inferpipe._inferpipe_workflows w on w.workflow_id = l.workflow_id"
         " join inferpipe._inferpipe_queues q on q.queue_id = l.queue_id"
-        " where ($2::text is null or w.name = $2::text) and ($3::text is null or q.name = $3::text)"
+        " where ($2::text is null and not pg_catalog.starts_with(w.name, 'inferpipe.')"
+        " or w.name = $2::text) and ($3::text is null or q.name = $3::text)"
         " order by w.name, w.version, l.lane_id",
     },
     /* As a claim would give them. */

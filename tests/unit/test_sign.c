@@ -162,20 +162,13 @@ static void odd_headers_are_refused_and_unknown_names_skipped(void **state)
     buf_release(&b);
 }
 
-static void secrets_are_random_and_well_formed(void **state)
+static void a_secret_is_well_formed_or_not(void **state)
 {
-    char a[SIGN_SECRET_SIZE], b[SIGN_SECRET_SIZE];
-
     (void)state;
-    assert_int_equal(sign_secret(a), 0);
-    assert_int_equal(sign_secret(b), 0);
-    assert_int_equal(strlen(a), 6 + 44);
-    assert_string_not_equal(a, b);
-    assert_true(sign_secret_ok(a));
     assert_true(sign_secret_ok(SECRET));
     assert_false(sign_secret_ok("whsec_"));
     assert_false(sign_secret_ok("whsec_YWJj"));
-    assert_false(sign_secret_ok(a + 1));
+    assert_false(sign_secret_ok(SECRET + 1));
     assert_false(sign_secret_ok("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS!"));
 }
 
@@ -213,7 +206,7 @@ int main(void)
         cmocka_unit_test(the_time_may_be_300_seconds_off),
         cmocka_unit_test(no_flipped_bit_is_accepted),
         cmocka_unit_test(odd_headers_are_refused_and_unknown_names_skipped),
-        cmocka_unit_test(secrets_are_random_and_well_formed),
+        cmocka_unit_test(a_secret_is_well_formed_or_not),
         cmocka_unit_test(want_of_memory_is_an_error),
     };
 
