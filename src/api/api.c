@@ -10,6 +10,7 @@
  */
 #include "api/api.h"
 
+#include "api/auth.h"
 #include "api/offload.h"
 #include "api/openapi.h"
 #include "api/ready.h"
@@ -116,6 +117,10 @@ static int open_chain(struct api *a, struct err *e)
     if (rc == 0)
         rc = interceptors_add_outer(a->interceptors, a->chain, e);
     if (rc == 0)
+        rc = chain_add(a->chain, &auth_interceptor, a->auth, e);
+    if (rc == 0)
+        rc = chain_add(a->chain, &auth_rate_interceptor, a->auth, e);
+    if (rc == 0)
         rc = interceptors_add_inner(a->interceptors, a->chain, e);
     if (rc == 0)
         rc = chain_select(a->chain, config_text(a->config, CONFIG_HTTP_CHAIN), a->router, e);
@@ -152,6 +157,8 @@ static int open_parts(struct api *a, struct err *e)
 
     if (rc == 0)
         rc = offload_open(a->loop, a->config, &a->offload, e);
+    if (rc == 0)
+        rc = auth_open(a->loop, a->config, a->front, &a->auth, e);
     if (rc == 0)
         rc = open_ready(a, e);
     if (rc == 0)
@@ -219,6 +226,17 @@ void api_drain(struct api *a, loop_fn *drained, void *ctx)
     http_server_drain(a->server, drained, ctx);
 }
 
+static void on_auth_closed(void *ctx)
+{
+    struct api *a = ctx;
+
+    a->auth = NULL;
+    if (a->front)
+        front_close(a->front, on_closed, a);
+    else
+        deferred_call(&a->ending);
+}
+
 /* No request is left: what they used goes. */
 static void on_server_closed(void *ctx)
 {
@@ -231,10 +249,7 @@ static void on_server_closed(void *ctx)
     router_close(a->router);
     ready_close(a->ready);
     offload_close(a->offload);
-    if (a->front)
-        front_close(a->front, on_closed, a);
-    else
-        deferred_call(&a->ending);
+    auth_close(a->auth, on_auth_closed, a);
 }
 
 void api_close(struct api *a, loop_fn *closed, void *ctx)
