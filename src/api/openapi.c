@@ -8,6 +8,7 @@
  *   components    those of all other kinds
  *   path, query   parameters: what "in" and "name" leave open; "tag.name" before "name"
  *   tags          descriptions by name
+ *   webhooks      what the server sends, as it stands in the document
  *   operations    by id: "description", and "responses" and "requestBody" that win over ours
  *
  * A path is written where its first method stands, with all methods of it.
@@ -197,6 +198,8 @@ static void put_responses(struct writer *w, const struct route *route, struct sl
         buf_puts(&w->b, "\"401\":{\"$ref\":\"#/components/responses/Unauthorized\"},"
                         "\"403\":{\"$ref\":\"#/components/responses/Forbidden\"},"
                         "\"429\":{\"$ref\":\"#/components/responses/RateLimited\"},");
+    else
+        buf_puts(&w->b, "\"4XX\":{\"$ref\":\"#/components/responses/Problem\"},");
     buf_puts(&w->b, "\"default\":{\"$ref\":\"#/components/responses/Problem\"}}");
 }
 
@@ -282,7 +285,7 @@ static void put_tags(struct writer *w)
 
 static void put_document(struct writer *w, const char *url)
 {
-    struct slice components;
+    struct slice part;
     const struct route *route;
 
     buf_puts(&w->b,
@@ -303,12 +306,15 @@ static void put_document(struct writer *w, const char *url)
             put_path(w, route);
     }
     w->b.len -= !w->b.broken && w->b.data[w->b.len - 1] == ',';
-    buf_puts(&w->b, "},\"components\":{\"schemas\":");
-    if (jsonscan_find(w->schemas, "/schemas", &components) == 0)
-        put_slice(w, components);
-    if (jsonscan_find(w->schemas, "/components", &components) == 0) {
+    buf_puts(&w->b, "},\"webhooks\":");
+    if (jsonscan_find(w->schemas, "/webhooks", &part) == 0)
+        put_slice(w, part);
+    buf_puts(&w->b, ",\"components\":{\"schemas\":");
+    if (jsonscan_find(w->schemas, "/schemas", &part) == 0)
+        put_slice(w, part);
+    if (jsonscan_find(w->schemas, "/components", &part) == 0) {
         buf_putc(&w->b, ',');
-        buf_put(&w->b, components.text + 1, components.len - 2); /* its members */
+        buf_put(&w->b, part.text + 1, part.len - 2); /* its members */
     }
     buf_puts(&w->b, "}}");
 }
