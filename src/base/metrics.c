@@ -19,7 +19,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { CELLS = METRICS_VALUES_MAX + 1, OTHER = METRICS_VALUES_MAX };
+enum { CELLS = METRICS_VALUES_MAX + 1, OTHER = METRICS_VALUES_MAX, QUICK = 4 };
 #define ABSENT INT64_MIN
 
 struct cell {
@@ -131,6 +131,17 @@ static int find(enum metric m, const struct value *wanted)
     return -1;
 }
 
+/* Most labels have few values: those are looked at before anything is hashed. */
+static int find_quickly(enum metric m, const char *value)
+{
+    int count = atomic_load_explicit(&value_counts[m], memory_order_acquire);
+
+    for (int i = 0; i < count && i < QUICK; i++)
+        if (strcmp(values[m][i].text, value) == 0)
+            return i;
+    return -1;
+}
+
 static int add(enum metric m, const struct value *wanted)
 {
     int at;
@@ -159,6 +170,9 @@ static struct cell *cell_of(enum metric m, const char *value)
     if (!table[m].label)
         return &cells[m][0];
     if (value) {
+        at = find_quickly(m, value);
+        if (at >= 0)
+            return &cells[m][at];
         value_make(&wanted, value);
         at = find(m, &wanted);
     }

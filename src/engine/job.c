@@ -352,6 +352,12 @@ static void launch(struct ifp_step_ctx *job)
     }
 }
 
+/* Somebody may ask how long it was under way; for most attempts nobody does. */
+static bool is_timed(const struct ifp_step_ctx *job)
+{
+    return job->timeout_ms != 0 || job->heartbeat_ms != 0 || job->engine->o.span;
+}
+
 int job_start(struct ifp_run *run, struct branch *branch)
 {
     const struct action *a = order_of(run, branch);
@@ -366,7 +372,8 @@ int job_start(struct ifp_run *run, struct branch *branch)
         return IFP_ENOMEM;
     /* The column ends there; who tries without end goes on with that number. */
     job->attempt = slot ? MIN(slot->attempts + 1, INT16_MAX) : 1;
-    job->start_us = clock_mono_us();
+    if (is_timed(job))
+        job->start_us = clock_mono_us();
     job->trace = trace_of_attempt(run, &a->call, job->attempt);
     job->input = value_copy(&job->arena, value_slice(a->input));
     if (slot && slot->progress.text)
@@ -377,7 +384,7 @@ int job_start(struct ifp_run *run, struct branch *branch)
         destroy(job);
         return IFP_ENOMEM;
     }
-    if (slot->begun_us == 0)
+    if (run->engine->o.span && slot->begun_us == 0)
         slot->begun_us = engine_db_now(run->engine);
     list_push(&run->engine->jobs.live, &job->link);
     run->engine->jobs.async += a->begin != NULL;

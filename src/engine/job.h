@@ -54,7 +54,7 @@ struct ifp_step_ctx {
     struct job_async async;
     struct txstep tx;
     int64_t exec_id, step_key, timeout_ms, heartbeat_ms;
-    int64_t start_us; /* when it was given to a thread, or began to wait for one */
+    int64_t start_us; /* when it began, or began to wait for a thread; 0: nobody will ask */
     int32_t seq;
     int attempt;
     bool on_loop;

@@ -159,6 +159,7 @@ void observe_attempt(const struct ifp_run *run, const struct ifp_step_ctx *job)
 void observe_timeout(const struct ifp_run *run, const struct ifp_step_ctx *job)
 {
     assert(run->workflow && job->attempt >= 1);
+    assert(job->start_us != 0);
     metrics_add(METRIC_ATTEMPTS, "timed_out", 1);
     metrics_observe_us(METRIC_STEP_SECONDS, run->workflow->name, clock_mono_us() - job->start_us);
     tell_attempt(run, job, ifp_error_name(IFP_ETIMEOUT));
