@@ -29,6 +29,11 @@ struct traceparent {
     bool sampled;
 };
 
+static inline bool traceparent_any(const struct traceparent *t)
+{
+    return (t->high | t->low) != 0;
+}
+
 /* IFP_EINVALID for whatever is not exactly that. */
 int traceparent_parse(const char *text, size_t len, struct traceparent *ret) MUSTCHECK;
 void traceparent_format(const struct traceparent *t, char ret[TRACEPARENT_SIZE]);

@@ -25,7 +25,7 @@ static void on_finished(void *self, struct http_request *r, void *slot)
     const struct access_log *log = self;
     enum log_level level = level_of(r);
     const char *caller = log->caller ? log->caller(r) : NULL;
-    char path[PATH_SHOWN + 1];
+    char path[PATH_SHOWN + 1], trace[TRACE_ID_SIZE];
     size_t len = MIN(r->path.len, (size_t)PATH_SHOWN);
 
     (void)slot;
@@ -34,12 +34,13 @@ static void on_finished(void *self, struct http_request *r, void *slot)
     if (len > 0)
         memcpy(path, r->path.text, len);
     path[len] = '\0';
+    traceparent_trace_id(&r->trace, trace);
     LOG_AT(level, "request", LOG_STR("method", route_method_name(r->method)),
            LOG_STR("route", r->route ? r->route->id : "none"), LOG_STR("path", path),
            LOG_INT("status", r->status), LOG_INT("bytes", r->answer_bytes),
            LOG_FLOAT("ms", (double)(clock_mono_us() - r->start_us) / 1000),
            LOG_STR("request", r->id), LOG_STR("peer", r->peer),
-           LOG_STR("key", caller ? caller : "none"));
+           LOG_STR("key", caller ? caller : "none"), LOG_STR("trace_id", trace));
 }
 
 const struct interceptor access_log_interceptor = { .name = "logging", .finished = on_finished };

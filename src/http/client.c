@@ -46,6 +46,8 @@ struct http_client {
     struct list live, ended;
     int live_count, waiting_count, ended_count;
     struct deferred turn;
+    span_fn *span;
+    void *span_ctx;
 };
 
 static const char *const failure_names[] = {
@@ -175,6 +177,37 @@ static void begin(struct http_client *c, struct http_host *host)
     end(c, call);
 }
 
+/* What never left was no call.  The URL stays out of it: it may have secrets in its query. */
+static void tell_span(struct http_client *c, const struct http_call *call)
+{
+    int64_t now = clock_real_us();
+    bool failed = call->failure != HTTP_FAILURE_NONE || call->status >= 400;
+    const char *method = call->method ? call->method : call->body.text ? "POST" : "GET";
+    const struct span_attribute attributes[] = {
+        SPAN_TEXT("http.request.method", method),
+        SPAN_TEXT("network.peer.address", call->address),
+        SPAN_NUMBER("http.response.status_code", call->status),
+        SPAN_TEXT("error.type", http_failure_name(call->failure)),
+    };
+    struct span span = {
+        .trace = call->trace,
+        .parent = call->trace.span,
+        .kind = SPAN_CLIENT,
+        .name = method,
+        .start_us = now - (clock_mono_us() - call->sent_us),
+        .end_us = now,
+        .failed = failed,
+        .error = call->failure != HTTP_FAILURE_NONE ? http_failure_name(call->failure) : NULL,
+        .attributes = attributes,
+        .attribute_count = ARRAY_LEN(attributes) - (call->failure != HTTP_FAILURE_NONE ? 0 : 1),
+    };
+
+    if (!c->span || call->span == 0 || call->sent_us == 0 || !call->trace.sampled)
+        return;
+    span.trace.span = call->span;
+    c->span(c->span_ctx, &span);
+}
+
 /* What ends while others are told is told in the next turn. */
 static void on_turn(void *ctx)
 {
@@ -189,6 +222,7 @@ static void on_turn(void *ctx)
         struct http_call *call = CONTAINER_OF(link, struct http_call, link);
 
         c->ended_count--;
+        tell_span(c, call);
         call->client = NULL;
         call->done(call); /* may free the call */
     }
@@ -206,6 +240,7 @@ void http_client_start(struct http_client *c, struct http_call *call)
     call->status = 0;
     call->refused = false;
     call->sent_us = 0;
+    call->span = traceparent_any(&call->trace) ? traceparent_span() : 0;
     call->address[0] = '\0';
     err_clear(&call->err);
     buf_init(&call->head);
@@ -298,6 +333,8 @@ int http_client_open(struct loop *l, const struct http_client_options *o, struct
         return err_set(e, IFP_ENOMEM, "http client: out of memory");
     pthread_once(&once, init_curl);
     c->loop = l;
+    c->span = o->span;
+    c->span_ctx = o->span_ctx;
     map_init(&c->hosts);
     list_init(&c->hungry);
     list_init(&c->live);

@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/jsonscan.h"
 #include "base/list.h"
+#include "base/span.h"
 #include "loop/loop.h"
 
 #include <stdint.h>
@@ -33,6 +34,8 @@ struct http_client_options {
     const char *agent;           /* User-Agent, copied; NULL: "inferpipe" */
     const char *resolve;         /* for tests: "name:port:address", answers for DNS */
     const char *ca_file;         /* copied; NULL: the system's certificates */
+    span_fn *span;               /* is told of calls that are part of a trace; may be NULL */
+    void *span_ctx;
 };
 
 /* How a call ended; the texts of `err` say more. */
@@ -62,6 +65,7 @@ struct http_call {
     int64_t connect_ms, total_ms; /* 0: 10 s and 60 s; the total counts from its start */
     size_t answer_max;            /* bytes of body; 0: 1 MiB */
     int redirects;                /* how many may be followed; 0: none, a 3xx is an answer */
+    struct traceparent trace;     /* whose call it is: it sends a traceparent; zero: none */
     http_call_fn *done;
 
     /* For `done`; memory stays until http_call_release. */
@@ -74,6 +78,7 @@ struct http_call {
     int64_t sent_us;   /* clock_mono_us when it left the queue; 0: it never did */
 
     /* Of client.c. */
+    uint64_t span; /* its own in that trace */
     struct http_client *client;
     struct http_host *host;
     struct list link;

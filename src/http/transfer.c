@@ -313,6 +313,19 @@ static bool add_header(struct transfer *t, const char *line)
     return grown != NULL;
 }
 
+/* The call is a span of its own: whoever is called hangs under that. */
+static bool add_traceparent(struct transfer *t)
+{
+    static const char name[] = "traceparent: ";
+    char line[sizeof(name) + TRACEPARENT_SIZE];
+    struct traceparent trace = t->call->trace;
+
+    trace.span = t->call->span;
+    memcpy(line, name, sizeof(name) - 1);
+    traceparent_format(&trace, line + sizeof(name) - 1);
+    return add_header(t, line);
+}
+
 static int set_headers(struct transfer *t)
 {
     struct http_call *call = t->call;
@@ -329,6 +342,8 @@ static int set_headers(struct transfer *t)
         if (!add_header(t, *h))
             return fail(call, HTTP_FAILURE_OVERLOADED, IFP_ENOMEM, "out of memory");
     }
+    if (call->span != 0 && !add_traceparent(t))
+        return fail(call, HTTP_FAILURE_OVERLOADED, IFP_ENOMEM, "out of memory");
     return 0;
 }
 

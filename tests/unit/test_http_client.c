@@ -129,6 +129,75 @@ static void a_request_arrives_as_given(void **state)
     receiver_close(r);
 }
 
+static struct told {
+    int count;
+    struct traceparent trace;
+    uint64_t parent;
+    bool failed;
+    char error[32];
+} told;
+
+static void tell(void *ctx, const struct span *s)
+{
+    struct told *t = ctx;
+
+    t->count++;
+    t->trace = s->trace;
+    t->parent = s->parent;
+    t->failed = s->failed;
+    snprintf(t->error, sizeof(t->error), "%s", s->error ? s->error : "");
+}
+
+/* The one who is called sees the span of the call, and so does who exports. */
+static void a_call_is_a_span_of_who_makes_it(void **state)
+{
+    struct receiver *r = receiver_open(NULL, NULL);
+    struct loop *l = looptest_open();
+    struct http_client *c =
+        open_client(l, &(struct http_client_options){ .span = tell, .span_ctx = &told });
+    struct traceparent seen;
+    char value[64];
+    struct shot s;
+    int count = 0;
+
+    (void)state;
+    shot_init(&s, &count, "http://127.0.0.1:%d/", receiver_port(r));
+    s.call.trace =
+        (struct traceparent){ .high = 0x1234, .low = 0x5678, .span = 0x9a, .sampled = true };
+    fire(l, c, &s);
+    http_call_release(&s.call);
+    receiver_header(receiver_get(r, 1), "traceparent", value, sizeof(value));
+    assert_int_equal(traceparent_parse(value, strlen(value), &seen), 0);
+    assert_true(seen.high == 0x1234 && seen.low == 0x5678 && seen.span != 0x9a && seen.sampled);
+    assert_int_equal(told.count, 1);
+    assert_true(told.trace.span == seen.span && told.parent == 0x9a && !told.failed);
+
+    s.done = 0;
+    s.call.trace.sampled = false; /* handed on, not told of */
+    fire(l, c, &s);
+    http_call_release(&s.call);
+    receiver_header(receiver_get(r, 2), "traceparent", value, sizeof(value));
+    assert_string_equal(value + 52, "-00");
+    assert_int_equal(told.count, 1);
+
+    s.done = 0;
+    s.call.trace = (struct traceparent){ 0 };
+    fire(l, c, &s);
+    http_call_release(&s.call);
+    receiver_header(receiver_get(r, 3), "traceparent", value, sizeof(value));
+    assert_string_equal(value, "");
+    receiver_close(r);
+
+    s.done = 0;
+    s.call.trace = (struct traceparent){ .high = 1, .low = 1, .span = 1, .sampled = true };
+    fire(l, c, &s);
+    http_call_release(&s.call);
+    assert_int_equal(told.count, 2);
+    assert_true(told.failed);
+    assert_string_equal(told.error, "connect");
+    end(l, c);
+}
+
 static void no_proxy_of_the_environment_is_used(void **state)
 {
     struct receiver *r = receiver_open(NULL, NULL), *proxy = receiver_open(NULL, NULL);
@@ -593,6 +662,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_arrives_as_given),
+        cmocka_unit_test(a_call_is_a_span_of_who_makes_it),
         cmocka_unit_test(no_proxy_of_the_environment_is_used),
         cmocka_unit_test(failures_are_told_apart),
         cmocka_unit_test(what_is_no_request_is_refused_before_it_is_sent),
