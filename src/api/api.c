@@ -17,6 +17,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/interceptors.h"
+#include "http/tracer.h"
+#include "http/tracing.h"
+#include "store/gauges.h"
 
 #include <assert.h>
 
@@ -77,6 +80,8 @@ static void on_closed(void *ctx)
     loop_fn *closed = a->closed;
     void *closed_ctx = a->closed_ctx;
 
+    gauges_close(a->gauges);
+    tracer_close(a->tracer);
     mem_free(a);
     closed(closed_ctx);
 }
@@ -117,6 +122,8 @@ static int open_chain(struct api *a, struct err *e)
     if (rc == 0)
         rc = interceptors_add_outer(a->interceptors, a->chain, e);
     if (rc == 0)
+        rc = chain_add(a->chain, &tracing_interceptor, a->tracer, e);
+    if (rc == 0)
         rc = chain_add(a->chain, &auth_interceptor, a->auth, e);
     if (rc == 0)
         rc = chain_add(a->chain, &auth_rate_interceptor, a->auth, e);
@@ -125,6 +132,20 @@ static int open_chain(struct api *a, struct err *e)
     if (rc == 0)
         rc = chain_select(a->chain, config_text(a->config, CONFIG_HTTP_CHAIN), a->router, e);
     return rc;
+}
+
+static void exec_on_front(void *ctx, struct pgreq *req)
+{
+    front_exec(((struct api *)ctx)->front, req);
+}
+
+/* What the server tells of itself. */
+static int open_observation(struct api *a, struct err *e)
+{
+    int rc = gauges_open(a->loop, config_text(a->config, CONFIG_WORKSPACE), exec_on_front, a,
+                         &a->gauges, e);
+
+    return rc == 0 ? tracer_open_from(a->loop, a->config, &a->tracer, e) : rc;
 }
 
 static int open_ready(struct api *a, struct err *e)
@@ -148,13 +169,19 @@ static int open_server(struct api *a, struct err *e)
         .ctx = a,
     };
 
-    return http_server_open(a->loop, &o, &a->server, e);
+    int rc = http_server_open(a->loop, &o, &a->server, e);
+
+    if (rc == 0)
+        metrics_server_add(&a->server_metrics, a->server);
+    return rc;
 }
 
 static int open_parts(struct api *a, struct err *e)
 {
     int rc = front_open(a->loop, a->config, &a->front, e);
 
+    if (rc == 0)
+        rc = open_observation(a, e);
     if (rc == 0)
         rc = offload_open(a->loop, a->config, &a->offload, e);
     if (rc == 0)
@@ -226,15 +253,23 @@ void api_drain(struct api *a, loop_fn *drained, void *ctx)
     http_server_drain(a->server, drained, ctx);
 }
 
+/* The spans of the last requests have left, as far as anybody took them. */
+static void on_traces_left(void *ctx)
+{
+    struct api *a = ctx;
+
+    if (a->front)
+        front_close(a->front, on_closed, a);
+    else
+        deferred_call(&a->ending);
+}
+
 static void on_auth_closed(void *ctx)
 {
     struct api *a = ctx;
 
     a->auth = NULL;
-    if (a->front)
-        front_close(a->front, on_closed, a);
-    else
-        deferred_call(&a->ending);
+    tracer_drain(a->tracer, config_int(a->config, CONFIG_OTLP_TIMEOUT), on_traces_left, a);
 }
 
 /* No request is left: what they used goes. */
@@ -256,6 +291,7 @@ void api_close(struct api *a, loop_fn *closed, void *ctx)
 {
     a->closed = closed;
     a->closed_ctx = ctx;
+    metrics_server_remove(&a->server_metrics);
     if (a->server)
         http_server_close(a->server, on_server_closed, a);
     else

@@ -10,6 +10,7 @@
 #define API_API_H
 
 #include "api/caller.h"
+#include "api/metrics.h"
 #include "api/scope.h"
 #include "base/config.h"
 #include "http/chain.h"
@@ -43,14 +44,15 @@ struct api {
     struct loop *loop;           /* borrowed */
     const struct config *config; /* borrowed: of the options */
     struct api_options options;
-    struct front *front;               /* owned */
-    struct http_server *server;        /* owned */
-    struct router *router;             /* owned */
-    struct chain *chain;               /* owned */
-    struct offload *offload;           /* owned */
-    struct api_auth *auth;             /* owned */
-    struct api_runs *runs;             /* owned */
-    struct tracer *tracer;             /* owned; NULL: no export */
+    struct front *front;        /* owned */
+    struct http_server *server; /* owned */
+    struct router *router;      /* owned */
+    struct chain *chain;        /* owned */
+    struct offload *offload;    /* owned */
+    struct api_auth *auth;      /* owned */
+    struct api_runs *runs;      /* owned */
+    struct tracer *tracer;      /* owned; NULL: no export */
+    struct metrics_server server_metrics;
     struct gauges *gauges;             /* owned; NULL: none, /metrics tells of the process alone */
     struct ready *ready;               /* owned */
     struct openapi *openapi;           /* owned */

@@ -59,6 +59,8 @@ const struct route routes_system[] = {
       NULL, NULL, "Health", 200 },
     { HTTP_GET, "/ready", ROUTE_PUBLIC, 0, is_ready, "ready", "system",
       "Can this server serve?  503 names the check that failed", NULL, NULL, "Ready", 200 },
+    { HTTP_GET, "/metrics", SCOPE_METRICS_READ, 0, metrics_route, "metrics", "system",
+      "Counters, gauges and histograms as Prometheus text", NULL, NULL, NULL, 200 },
 };
 const size_t routes_system_count = ARRAY_LEN(routes_system);
 

@@ -34,7 +34,7 @@ static void on_finished(void *self, struct http_request *r, void *slot)
     if (len > 0)
         memcpy(path, r->path.text, len);
     path[len] = '\0';
-    traceparent_trace_id(&r->trace, trace);
+    traceparent_trace_id(&r->trace, trace); /* zeros without the interceptor `tracing` */
     LOG_AT(level, "request", LOG_STR("method", route_method_name(r->method)),
            LOG_STR("route", r->route ? r->route->id : "none"), LOG_STR("path", path),
            LOG_INT("status", r->status), LOG_INT("bytes", r->answer_bytes),
