@@ -371,7 +371,7 @@ static const struct pgstmt statements[STATEMENTS] = {
         " left join inferpipe._inferpipe_runs r on r.lane = l.lane_id"
         " where w.workspace_id = $1::int4 and not pg_catalog.starts_with(w.name, 'inferpipe.')"
         " group by w.workflow_id"
-        " order by w.name, w.registered_at desc, w.workflow_id desc",
+        " order by w.name collate \"C\", w.registered_at desc, w.workflow_id desc",
     },
     [STATEMENT_LIST_WORKERS] = {
         "list_workers",
@@ -394,7 +394,7 @@ static const struct pgstmt statements[STATEMENTS] = {
         " q.rate_burst::int8, q.key_concurrency::int8, q.key_rate::int8, q.key_period_ms,"
         " q.key_burst::int8, q.key_window::int8, q.waiting_max::int8 from inferpipe.queues q"
         " where q.workspace = $1::text and ($2::text is null or q.name = $2::text)"
-        " order by q.name",
+        " order by q.name collate \"C\"",
     },
     [STATEMENT_QUEUE_LIMIT] = {
         "queue_limit",
@@ -582,8 +582,9 @@ static const struct pgstmt statements[STATEMENTS] = {
         "select v.name, v.schedule, v.timezone, v.workflow, v.version, v.queue, v.priority,"
         " v.input::text, v.overlap, v.catchup, v.catchup_max, v.jitter_ms, v.paused, v.waiting,"
         " v.program, v.declared, v.next_at, v.last_at, v.last_outcome, v.created_at"
-        " from inferpipe.cron_jobs v where v.workspace = $1::text and v.name > $2::text"
-        " and ($3::text is null or v.name = $3::text) order by v.name limit $4::int4",
+        " from inferpipe.cron_jobs v where v.workspace = $1::text"
+        " and v.name collate \"C\" > $2::text and ($3::text is null or v.name = $3::text)"
+        " order by v.name collate \"C\" limit $4::int4",
     },
     [STATEMENT_CRON_HISTORY] = {
         "cron_history",
