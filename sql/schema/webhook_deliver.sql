@@ -7,7 +7,7 @@ create function inferpipe.webhook_load(p_delivery int8)
 returns table (
   skip text, url text, secret_id int8, secret bytea, secret_before bytea, event text, type text,
   target_id int8, status text, workflow text, data bytea, error_code text, error text,
-  metadata text, created_at timestamptz, traceparent text)
+  metadata text, created_at timestamptz)
 language plpgsql stable rows 1
 as $$
 #variable_conflict use_column
@@ -58,7 +58,6 @@ begin
   error := f.error;
   metadata := e.metadata::text;
   created_at := coalesce(f.finished_at, v_now);
-  traceparent := e.traceparent;
   return next;
 end
 $$;

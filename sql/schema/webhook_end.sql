@@ -66,13 +66,16 @@ begin
   where l.lane_id = v_lane;
   select array_agg(inferpipe.id_new()) into v_exec from generate_series(1, v_count);
   insert into inferpipe._inferpipe_executions
-    (exec_id, created_at, deadline, seed, workspace_id, lane, prio, codec, input)
+    (exec_id, created_at, deadline, seed, workspace_id, lane, prio, codec, input, traceparent)
   select x.exec_id, v_now, v_deadline,
     pg_catalog.uuid_hash_extended(pg_catalog.gen_random_uuid(), 0), p_workspace, v_lane, c_prio, 0,
     pg_catalog.convert_to(pg_catalog.format('{"event":"%s","type":"%s","executionId":%s}', x.event,
       inferpipe.webhook_type(x.status),
       case when x.target = 0 then 'null' else '"' || inferpipe.id_text(x.target) || '"' end),
-      'UTF8')
+      'UTF8'),
+    case when x.target <> 0 then inferpipe.trace_within(x.target, (
+      select e.traceparent from inferpipe._inferpipe_executions e
+      where e.exec_id = x.target limit 1)) end
   from unnest(v_exec, p_target, p_status, p_event) x(exec_id, target, status, event);
   insert into inferpipe._inferpipe_deliveries
     (exec_id, webhook_id, target_id, target_fence, workspace_id, status, event)

@@ -47,6 +47,8 @@ int hooks_client(struct api_hooks *h, struct http_client **ret, struct err *e)
         .per_host = PER_HOST,
         .per_host_waiting = PER_HOST_WAITING,
         .agent = "inferpipe-webhook",
+        .span = h->span,
+        .span_ctx = h->span_ctx,
     };
     int rc = h->client ? 0 : http_client_open(h->loop, &o, &h->client, e);
 

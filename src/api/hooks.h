@@ -29,6 +29,8 @@ struct api_hooks {
     struct secretbox box;        /* keys that open secrets; may be none */
     struct webhook_db *db;       /* owned */
     struct http_client *client;  /* owned; NULL until the first delivery */
+    span_fn *span;               /* is told of requests; NULL: nobody is.  Set after hooks_open */
+    void *span_ctx;
 };
 
 /* Checks what the configuration says of it; connects to nothing yet. */

@@ -240,8 +240,6 @@ static int prepare(struct attempt *a, const struct webhook_delivery *d)
         return IFP_ENOMEM;
     rc = sign(a, d);
     buf_puts(add_header(a, "content-type"), "application/json");
-    if (d->traceparent)
-        buf_puts(add_header(a, "traceparent"), d->traceparent);
     for (int i = 0; i < a->header_count; i++) {
         a->headers[i] = buf_cstr(&a->lines[i]);
         if (!a->headers[i])
@@ -305,6 +303,7 @@ static void send(struct attempt *a)
         .body = { a->body.data, a->body.len },
         .connect_ms = config_int(a->hooks->config, CONFIG_WEBHOOK_TIMEOUT),
         .total_ms = config_int(a->hooks->config, CONFIG_WEBHOOK_TIMEOUT),
+        .trace = async_trace(a->step),
         .done = on_answer,
     };
     http_client_start(client, &a->call);

@@ -143,6 +143,8 @@ static int list_workflows(struct runner *r, struct loop *l, const struct cli *c,
         return 0;
     if (hooks_open(l, &c->config, &r->hooks, e) != 0)
         return e->code;
+    r->hooks->span = r->tracer ? tracer_span : NULL;
+    r->hooks->span_ctx = r->tracer;
     r->workflows[(*ret)++] = hooks_workflow(r->hooks);
     return 0;
 }

@@ -83,3 +83,9 @@ void *async_ctx(const ifp_step_ctx *step)
     assert(step->owner.magic == VALUE_OWNER_MAGIC && step->begin);
     return step->async.ctx;
 }
+
+struct traceparent async_trace(const ifp_step_ctx *step)
+{
+    assert(traceparent_any(&step->trace) && step->trace.span != 0);
+    return step->trace;
+}

@@ -13,6 +13,7 @@
 #define ENGINE_ASYNC_H
 
 #include "base/base.h"
+#include "base/traceparent.h"
 
 #include <inferpipe.h>
 
@@ -32,6 +33,8 @@ void async_on_stop(ifp_step_ctx *step, void (*stop)(void *ctx), void *ctx);
 void async_done(ifp_step_ctx *step, int rc, const ifp_json *output);
 /* engine_workflow.ctx of its workflow. */
 void *async_ctx(const ifp_step_ctx *step);
+/* The attempt's span: calls that it makes hang under this. */
+struct traceparent async_trace(const ifp_step_ctx *step);
 
 /* ---- for job.c: from here on internal ------------------------------------------------------- */
 

@@ -31,12 +31,6 @@ struct traceparent trace_of_attempt(const struct ifp_run *run, const struct jour
     return with_span(run, traceparent_attempt(trace_of_step(run, call).span, attempt));
 }
 
-struct traceparent trace_of_job(const struct ifp_step_ctx *job)
-{
-    assert(traceparent_any(&job->trace) && job->trace.span != 0);
-    return job->trace;
-}
-
 /* Without memory for the text there is no context: better than an answer that may be NULL. */
 static const char *text_in(struct arena *a, const struct traceparent *t)
 {

@@ -13,7 +13,5 @@ struct traceparent trace_of_run(const struct ifp_run *run);
 struct traceparent trace_of_step(const struct ifp_run *run, const struct journal_call *call);
 struct traceparent trace_of_attempt(const struct ifp_run *run, const struct journal_call *call,
                                     int attempt);
-/* Of the attempt under way: what it calls hangs under this. */
-struct traceparent trace_of_job(const struct ifp_step_ctx *job);
 
 #endif

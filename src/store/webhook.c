@@ -98,7 +98,6 @@ static struct webhook_delivery delivery_of(const struct pgres *res)
         .error = pgres_text(res, 0, 12),
         .metadata = pgres_text(res, 0, 13),
         .created_us = pgres_null(res, 0, 14) ? 0 : pgres_timestamptz(res, 0, 14),
-        .traceparent = pgres_text(res, 0, 15),
     };
 }
 

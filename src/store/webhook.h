@@ -17,8 +17,7 @@ struct webhook_op;
 
 struct webhook_delivery { /* texts are borrowed for the call of `done`; NULL: none */
     const char *skip;     /* nothing is to be sent, and why */
-    const char *url, *event, *type, *status, *workflow, *error_code, *error, *metadata,
-        *traceparent;
+    const char *url, *event, *type, *status, *workflow, *error_code, *error, *metadata;
     int64_t secret_id; /* 0: there is no secret; what its seal is bound to */
     struct slice secret, secret_before;
     struct slice data; /* JSON */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/secretbox.h"
+#include "base/traceparent.h"
 #include "lib/enginetest.h"
 #include "lib/receiver.h"
 #include "store/client_webhook.h"
@@ -444,10 +445,57 @@ static void secrets_are_seen_by_nobody(void **state)
     receiver_close(r);
 }
 
+/* Who receives it hangs under the request, the request under the delivery's attempt, the delivery
+ * under the execution that it tells of. */
+static void a_delivery_is_part_of_the_executions_trace(void **state)
+{
+    static const char trace[] = "0af7651916cd43dd8448eb211c80319c";
+    struct enginetest *t = *state;
+    struct receiver *r = receiver_open(NULL, NULL), *collector = receiver_open(NULL, NULL);
+    struct traceparent seen;
+    char endpoint[64], span[SPAN_ID_SIZE];
+    const char *spans = NULL, *text;
+    int64_t exec;
+
+    snprintf(endpoint, sizeof(endpoint), "http://127.0.0.1:%d", receiver_port(collector));
+    setenv("INFERPIPE_OTLP_ENDPOINT", endpoint, 1);
+    make(t, r, WEBHOOK_COMPLETED, NULL);
+    start_worker(t, r, NULL);
+    unsetenv("INFERPIPE_OTLP_ENDPOINT");
+    exec = enginetest_start(
+        t, "echo", INPUT,
+        &(ifp_start_options){ .traceparent =
+                                  "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" });
+    until_delivered(t, 1);
+    enginetest_sql("t",
+                   "select e.traceparent = '00-%s-' || lpad(to_hex(%" PRId64 "), 16, '0') || '-01'"
+                   " from inferpipe._inferpipe_deliveries d"
+                   " join inferpipe._inferpipe_executions e on e.exec_id = d.exec_id",
+                   trace, exec);
+    text = header(receiver_get(r, 1), "traceparent");
+    assert_int_equal(traceparent_parse(text, strlen(text), &seen), 0);
+    assert_memory_equal(text + 3, trace, 32);
+    (void)kill(world.workers[0], SIGTERM); /* it sends its spans first */
+    assert_int_equal(waitpid(world.workers[0], NULL, 0), world.workers[0]);
+    world.workers[0] = 0;
+    traceparent_span_id(seen.span, span);
+    for (int i = 1; i <= receiver_count(collector) && !spans; i++)
+        spans = strstr(receiver_get(collector, i)->body, span);
+    assert_non_null(spans);
+    text = "\",\"parentSpanId\":\"";
+    assert_memory_equal(spans + 16, text, strlen(text));
+    text = "\",\"name\":\"POST\",\"kind\":3";
+    assert_memory_equal(spans + 16 + 18 + 16, text, strlen(text));
+    receiver_close(r);
+    receiver_close(collector);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_end_is_told_once_signed_and_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_delivery_is_part_of_the_executions_trace, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_failure_is_told_with_its_error, setup, teardown),
         cmocka_unit_test_setup_teardown(a_worker_killed_before_its_commit_delivers_again, setup,
                                         teardown),
