@@ -430,6 +430,36 @@ typedef struct ifp_cron_options {
  */
 IFP_API void ifp_cron(ifp_app *app, const char *name, const char *expression, const char *workflow,
                       const ifp_cron_options *options);
+/* ---- Interceptors: a program's own look at the requests that `serve` answers ---- */
+
+/* One request, inside a call that was given it; what its functions give lives as long. */
+typedef struct ifp_request ifp_request;
+IFP_API const char *ifp_request_method(const ifp_request *r); /* "GET" */
+IFP_API const char *ifp_request_path(const ifp_request *r);   /* as it came, without its query */
+IFP_API const char *ifp_request_route(const ifp_request *r);  /* "executions.start"; "": none */
+IFP_API const char *ifp_request_id(const ifp_request *r);     /* x-request-id */
+/* A header by its name in lower case, or NULL.  Authorization and Cookie are never shown. */
+IFP_API const char *ifp_request_header(ifp_request *r, const char *name);
+/* Of the answer: 0 as long as there is none. */
+IFP_API int ifp_request_status(const ifp_request *r);
+/* Adds a header to the answer, or replaces it; from `enter` alone. */
+IFP_API void ifp_request_answer_header(ifp_request *r, const char *name, const char *value);
+/* Refuses the request with an error, IFP_E*, and its text: `return ifp_request_refuse(...)`. */
+IFP_API int ifp_request_refuse(ifp_request *r, int error, const char *message);
+
+/* Before the request is handled: 0 goes on; IFP_E* refuses it. */
+typedef int ifp_enter_fn(ifp_request *r, void *user);
+/* Once its answer has left, or its client; also for one that was refused. */
+typedef void ifp_finished_fn(ifp_request *r, void *user);
+/*
+ * Puts an interceptor around all routes of this program's server, behind those that check keys and
+ * rate limits, in the order of these calls.  Both functions (one may be NULL) run on the server's
+ * loop and must not block.  --http-chain takes it from routes by its name (docs/interceptors.md).
+ * A mistake (bad name, there twice, over 16) sticks to the app as with ifp_workflow.
+ */
+IFP_API void ifp_interceptor(ifp_app *app, const char *name, ifp_enter_fn *enter,
+                             ifp_finished_fn *finished, void *user);
+
 /* Runs the command line: worker, dev, migrate, execution start, doctor, ... (see --help).
  * Gives the exit code and frees the app: 0 ok, 1 failed, 2 usage, 3 not found, 4 refused, 5
  * timeout.

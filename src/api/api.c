@@ -127,6 +127,8 @@ static int open_chain(struct api *a, struct err *e)
         rc = chain_add(a->chain, &auth_interceptor, a->auth, e);
     if (rc == 0)
         rc = chain_add(a->chain, &auth_rate_interceptor, a->auth, e);
+    if (rc == 0 && a->options.extend)
+        rc = a->options.extend(a->options.extend_ctx, a->chain, e);
     if (rc == 0)
         rc = interceptors_add_inner(a->interceptors, a->chain, e);
     if (rc == 0)

@@ -38,6 +38,9 @@ struct api_options {
     /* Does the engine of this process work?  NULL: there is none. */
     bool (*engine_ready)(void *ctx);
     void *engine_ctx;
+    /* Adds the program's own interceptors, behind those that check keys; NULL: none. */
+    int (*extend)(const void *ctx, struct chain *c, struct err *e);
+    const void *extend_ctx;
 };
 
 struct api {

@@ -262,6 +262,8 @@ static int start_server(struct serve *s, struct err *e)
         .share_port = cli_value(s->cli, "share-port") != NULL,
         .engine_ready = engine ? engine_works : NULL,
         .engine_ctx = s,
+        .extend = app_interceptor_add,
+        .extend_ctx = s->cli->app,
     };
     int rc = api_open(s->loop, &options, &s->api, e);
 
