@@ -21,6 +21,7 @@ as $$
 declare
   c_child constant int2 := 4;
   c_flag_left_alone constant int2 := 16;
+  c_flag_webhook constant int2 := 128;
   c_flag_parent constant int2 := 32;
   v_now timestamptz := inferpipe.clock();
   v_fence int4;
@@ -43,7 +44,9 @@ begin
     array[v_now], array[
       case when not inferpipe.is_unwinding(p_exec) then v_now + (e.deadline - e.created_at) end],
     array[(case when v_parent then c_flag_parent else 0 end
-      + case when e.left_alone then c_flag_left_alone else 0 end)::int2], array[e.parent_id],
+      + case when e.left_alone then c_flag_left_alone else 0 end
+      + case when e.options ? 'webhookUrl' then c_flag_webhook else 0 end)::int2],
+    array[e.parent_id],
     case when e.queue_key is not null then array[e.queue_key] end, array[v_fence], array[
       exists (select from inferpipe._inferpipe_steps t where t.exec_id = p_exec)
       or exists (select from inferpipe._inferpipe_attempts a where a.exec_id = p_exec)])

@@ -72,6 +72,7 @@ struct api {
     X(routes_admin)                                                                                \
     X(routes_keys)                                                                                 \
     X(routes_system)                                                                               \
+    X(routes_webhooks)                                                                             \
     X(routes_docs)
 
 #define API_DECLARE(name)                                                                          \

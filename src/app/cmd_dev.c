@@ -37,6 +37,7 @@
 #define WORKERS_US INT64_C(10000000)
 #define HALT_US INT64_C(30000000)
 #define DATABASE "inferpipe"
+#define EGRESS "127.0.0.0/8,::1"
 enum { BASE_CONNECTIONS = 30, LEAST_CONNECTIONS = 100, CONNECT_TIMEOUT_MS = 1000 };
 enum { HTTP_URL_SIZE = 300, PORT_TEXT = 8 };
 
@@ -250,13 +251,14 @@ static int write_file(const char *path, const char *before, const char *url, con
 static int write_files(const struct dev *d, struct err *e)
 {
     const char *ready = cli_value(d->cli, "ready-file");
-    char path[PLACE_SIZE], after[HTTP_URL_SIZE + APIKEY_SIZE + 192];
+    char path[PLACE_SIZE], after[HTTP_URL_SIZE + APIKEY_SIZE + 768];
     int rc = place_join(d->cluster.folder, "env", path, e);
 
     (void)snprintf(after, sizeof(after),
                    "'\nexport INFERPIPE_BASE_URL='%s'\nexport INFERPIPE_API_KEY='%s'\n"
-                   "export INFERPIPE_WORKSPACE_ID='%s'",
-                   d->http, d->key, config_text(&d->cli->config, CONFIG_WORKSPACE));
+                   "export INFERPIPE_WORKSPACE_ID='%s'\nexport INFERPIPE_SECRET_KEY='%s'",
+                   d->http, d->key, config_text(&d->cli->config, CONFIG_WORKSPACE),
+                   config_text(&d->cli->config, CONFIG_SECRET_KEY));
     if (rc == 0)
         rc = write_file(path, "export DATABASE_URL='", d->url, after, e);
     if (rc == 0 && ready)
@@ -274,6 +276,8 @@ static void print_ready(const struct dev *d)
         printf("no workflows: this program has none (give it --worker PROGRAM)\n");
     printf("try:\n  curl -H 'authorization: Bearer %s' %s/v1/workflows\n", d->key, d->http);
     printf("  . %s/env\n  %s workflow list\n  %s doctor\n", folder, program, program);
+    if (strcmp(config_text(&d->cli->config, CONFIG_EGRESS_ALLOW), EGRESS) == 0)
+        printf("webhooks may reach this machine (egress-allow " EGRESS ")\n");
     printf("Ctrl-C stops the server, then the database.\n");
 }
 
@@ -310,6 +314,7 @@ static int prefer(struct dev *d, enum config_id id, const char *text, struct err
 static int start_workers(struct dev *d, struct err *e)
 {
     const char *given = cli_value(d->cli, "worker");
+    char secret[SECRETBOX_TEXT_SIZE];
     struct supervise_options options = {
         .program = given ? given : "/proc/self/exe",
         .name = given ? given : d->cli->program,
@@ -323,6 +328,12 @@ static int start_workers(struct dev *d, struct err *e)
 
     if (rc == 0)
         rc = prefer(d, CONFIG_PUBLIC_DOCS, "on", e);
+    if (rc == 0)
+        rc = prefer(d, CONFIG_EGRESS_ALLOW, EGRESS, e);
+    if (rc == 0)
+        rc = devkey_secret(d->cluster.folder, secret, e);
+    if (rc == 0)
+        rc = prefer(d, CONFIG_SECRET_KEY, secret, e);
     return rc == 0 ? supervise_open(d->loop, &options, &d->workers, e) : rc;
 }
 

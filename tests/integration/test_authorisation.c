@@ -11,6 +11,7 @@
 #include "lib/signtest.h"
 #include "lib/testdb.h"
 #include "store/client_keys.h"
+#include "store/client_webhook.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,6 +22,7 @@
 
 #include <cmocka.h>
 
+#define SECRET_KEY "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 enum { PATH_SIZE = 512, HEADERS_SIZE = 512, IDS_SIZE = 64 };
 
 #define TABLE(name) { name, &name##_count },
@@ -58,7 +60,7 @@ struct fixture {
     struct httptest_server server;
     char keys[CALLERS][HTTPTEST_KEY_SIZE];
     char with[SCOPES][HTTPTEST_KEY_SIZE], without[SCOPES][HTTPTEST_KEY_SIZE];
-    char execution[IDS_SIZE], key_id[IDS_SIZE]; /* of "other" */
+    char execution[IDS_SIZE], key_id[IDS_SIZE], webhook[IDS_SIZE]; /* of "other" */
     int requests, leaks, wrong;
 };
 
@@ -82,6 +84,18 @@ static void make_jwt_key(struct fixture *t, struct client *c)
     signtest_close(pair);
 }
 
+static void make_webhook(struct fixture *t, struct client *c)
+{
+    struct client_webhook w = { .url = "https://quetzal.example/canary" };
+    char secret[CLIENT_WEBHOOK_SECRET_SIZE];
+    struct err e;
+    int64_t id;
+
+    if (client_webhook_create(c, &w, SECRET_KEY, &id, secret, &e) != 0)
+        fail_msg("%s", e.text);
+    client_webhook_id_format(id, t->webhook);
+}
+
 static void make_other(struct fixture *t)
 {
     static const struct client_limits limits = { .payload_max = 1, .payload_inline = 0 };
@@ -96,6 +110,7 @@ static void make_other(struct fixture *t)
         fail_msg("%s", e.text);
     (void)snprintf(t->key_id, sizeof(t->key_id), "%.16s", t->keys[OTHER_HERE]);
     make_jwt_key(t, &c);
+    make_webhook(t, &c);
     client_release(&c);
     testdb_exec("select inferpipe.workflow_register(inferpipe.workspace_id('other'),"
                 " array['quetzal'], array['canary'], array['quetzal'], array[null::int8])");
@@ -129,6 +144,7 @@ static int set_up(void **state)
     static struct fixture t;
 
     memset(&t, 0, sizeof(t));
+    setenv("INFERPIPE_SECRET_KEY", SECRET_KEY, 1);
     httptest_open(&t.http);
     make_other(&t);
     make_scoped(&t);
@@ -168,6 +184,8 @@ static const char *other_name(const struct fixture *t, const char *path, const c
         return t->execution;
     if (strncmp(path, "/v1/keys/", 9) == 0)
         return t->key_id;
+    if (strncmp(path, "/v1/webhooks/{id}", 17) == 0 && strncmp(parameter, "{id}", 4) == 0)
+        return t->webhook;
     return "quetzal";
 }
 

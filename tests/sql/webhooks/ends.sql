@@ -1,6 +1,6 @@
 -- An end starts the deliveries of the endpoints that want it, with it, and of nobody else.
 begin;
-select plan(17);
+select plan(19);
 select inferpipe_test.setup();
 insert into inferpipe._inferpipe_workspaces (workspace_id, slug) values (2, 'other');
 create function pg_temp.hook(
@@ -72,5 +72,19 @@ from inferpipe.webhook_load(:delivery) l;
 select is(pg_temp.told(pg_temp.run(1)), '{11,14}', 'and no delivery started');
 select is(disabled_why, '410', 'which is recorded') from inferpipe._inferpipe_webhooks
 where webhook_id = 12;
+
+-- A retry brings the URL of the execution along, and its end is another event.
+select inferpipe_test.start() as again \gset
+update inferpipe._inferpipe_executions set options = '{"webhookUrl": "https://own"}'
+where exec_id = :again;
+update inferpipe._inferpipe_runs set flags = 128 where exec_id = :again;
+select inferpipe_test.claim();
+select inferpipe_test.flush(:again, 1, 2, p_status => 2, p_error_code => 'E');
+select inferpipe.execution_retry(1, :again);
+select inferpipe_test.claim();
+select inferpipe_test.flush(:again, 2, 2);
+select is(pg_temp.told(:again), '{0,0,11,11,13,14,14}', 'both ends are told');
+select is(count(distinct d.event)::int, 2, 'as two events') from inferpipe._inferpipe_deliveries d
+where d.target_id = :again;
 select * from finish();
 rollback;
