@@ -14,6 +14,7 @@
 #include "api/offload.h"
 #include "api/openapi.h"
 #include "api/ready.h"
+#include "api/runs.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/interceptors.h"
@@ -187,6 +188,8 @@ static int open_parts(struct api *a, struct err *e)
     if (rc == 0)
         rc = offload_open(a->loop, a->config, &a->offload, e);
     if (rc == 0)
+        rc = runs_open(a->loop, a->config, a->front, &a->runs, e);
+    if (rc == 0)
         rc = auth_open(a->loop, a->config, a->front, &a->auth, e);
     if (rc == 0)
         rc = open_ready(a, e);
@@ -252,6 +255,7 @@ void api_reload(struct api *a)
 void api_drain(struct api *a, loop_fn *drained, void *ctx)
 {
     a->draining = true;
+    runs_drain(a->runs);
     http_server_drain(a->server, drained, ctx);
 }
 
@@ -274,6 +278,14 @@ static void on_auth_closed(void *ctx)
     tracer_drain(a->tracer, config_int(a->config, CONFIG_OTLP_TIMEOUT), on_traces_left, a);
 }
 
+static void on_runs_closed(void *ctx)
+{
+    struct api *a = ctx;
+
+    a->runs = NULL;
+    auth_close(a->auth, on_auth_closed, a);
+}
+
 /* No request is left: what they used goes. */
 static void on_server_closed(void *ctx)
 {
@@ -286,7 +298,7 @@ static void on_server_closed(void *ctx)
     router_close(a->router);
     ready_close(a->ready);
     offload_close(a->offload);
-    auth_close(a->auth, on_auth_closed, a);
+    runs_close(a->runs, on_runs_closed, a);
 }
 
 void api_close(struct api *a, loop_fn *closed, void *ctx)

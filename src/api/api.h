@@ -69,6 +69,8 @@ struct api {
 /* The tables of routes, one for each file of handlers, which defines `const struct route NAME[]`
  * and `const size_t NAME_count`.  A line each, in the order of the OpenAPI document. */
 #define API_TABLES(X)                                                                              \
+    X(routes_executions)                                                                           \
+    X(routes_steer)                                                                                \
     X(routes_admin)                                                                                \
     X(routes_keys)                                                                                 \
     X(routes_system)                                                                               \

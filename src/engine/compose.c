@@ -158,7 +158,7 @@ int ifp_spawn_with(ifp_run *run, const char *name, ifp_step_fn *fn, const ifp_js
         return call_fatal(run, IFP_ENONDETERMINISTIC,
                           "call %d: expected parallel step \"%s\", found parallel step \"%s\"",
                           order.call.seq, b->order.call.name, name);
-    if (retry_resolve(options, &run->workflow->step, &order.retry, &e) != 0)
+    if (retry_resolve(options, &run->step_defaults, &order.retry, &e) != 0)
         return call_fatal(run, e.code, "step \"%s\": %s", name, e.text);
     order.on_loop = options && (options->flags & IFP_INLINE) != 0;
     if (branch_add(run, &order, &b) != 0)

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "engine/branch.h"
+#include "engine/defaults.h"
 #include "engine/internal.h"
 #include "engine/load.h"
 #include "engine/replay.h"
@@ -51,6 +52,7 @@ int rehearse_begin(struct rehearse *r, const struct store_claimed *row,
         return IFP_ENOMEM;
     engine_db_clock(&r->engine, row->now_us);
     run->workflow = w;
+    defaults_set(&w->step, row->options, &run->step_defaults);
     run->expired = row->deadline_us != 0 && row->deadline_us <= row->now_us;
     run->input = value_copy(&run->keep, row->input);
     if (!run->input && !run->keep.full) {

@@ -39,7 +39,7 @@ int replay_step(struct ifp_run *run, struct action *action, const ifp_json **ret
         return rc;
     if (row)
         return call_answer(run, row, ret);
-    if (retry_resolve(options, &run->workflow->step, &action->retry, &e) != 0)
+    if (retry_resolve(options, &run->step_defaults, &action->retry, &e) != 0)
         return call_fatal(run, e.code, "step \"%s\": %s", action->call.name, e.text);
     action->kind = ACT_STEP;
     action->on_loop = options && (options->flags & IFP_INLINE) != 0;

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/branch.h"
+#include "engine/defaults.h"
 #include "engine/generation.h"
 #include "engine/internal.h"
 #include "engine/observe.h"
@@ -180,6 +181,7 @@ static int admit(struct ifp_run *run, const struct store_claimed *row)
     run->workflow = workflow_of(e, row->lane);
     if (!run->workflow)
         return IFP_ENOTFOUND;
+    defaults_set(&run->workflow->step, row->options, &run->step_defaults);
     run->input = value_copy(&run->keep, row->input);
     if (!run->input && !run->keep.full)
         return IFP_ENOMEM;

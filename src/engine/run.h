@@ -52,6 +52,7 @@ struct ifp_run {
     struct sm sm;
     struct list link; /* in a list of the engine, of claim or of a batch, by state */
     const struct engine_workflow *workflow; /* borrowed */
+    ifp_step_options step_defaults;         /* of its steps */
     int64_t exec_id, created_us;
     int32_t fence, lane;
     int16_t shard, prio;

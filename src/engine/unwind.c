@@ -288,7 +288,7 @@ int ifp_compensate(ifp_run *run, const char *name, ifp_step_fn *fn, const ifp_js
     c = arena_zalloc(&run->pass, sizeof(*c));
     if (!c)
         return call_fatal(run, IFP_ENOMEM, "compensate: out of memory");
-    if (retry_resolve(options, &run->workflow->step, &c->retry, &e) != 0)
+    if (retry_resolve(options, &run->step_defaults, &c->retry, &e) != 0)
         return call_fatal(run, e.code, "compensate \"%s\": %s", name, e.text);
     c->name = arena_strndup(&run->pass, name, strlen(name));
     c->fn = fn;

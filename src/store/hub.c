@@ -423,6 +423,7 @@ static int give_page(struct look *look, const struct pgres *res, int row)
     w = look->slots[slot];
     if (!w)
         return row;
+    w->last = pgres_int4(res, row - 1, 7);
     over = over && given == total && total < HUB_PAGE;
     if (given < total || total == HUB_PAGE)
         w->looked_us = INT64_MIN; /* there is more */

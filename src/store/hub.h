@@ -46,6 +46,7 @@ struct hub_watch {
     struct hub *hub;  /* borrowed; NULL: not in any */
     int64_t exec_id, looked_us;
     int32_t after; /* of a stream: the number of the last event given */
+    int32_t last;  /* of a stream: the highest number there was */
     int state, slot;
     bool stream;
     void *ctx;

@@ -63,6 +63,8 @@ static int check_filter(const struct listing_filter *f, struct err *e)
         return err_set(e, IFP_EINVALID, "cursor: is not one of this listing");
     if (f->parent < 0)
         return err_set(e, IFP_EINVALID, "parent: is not an execution id");
+    if (f->queue && client_check_slug("queue", f->queue, e) != 0)
+        return e->code;
     return f->workflow ? client_check_slug("workflow", f->workflow, e) : 0;
 }
 
@@ -86,6 +88,7 @@ static int run_executions(struct client *c, const struct listing_filter *f, stru
         pgargs_bool(&args, status->queued);
     else if (statement == STATEMENT_LIST_ENDED)
         pgargs_int2(&args, status->result);
+    pgargs_text(&args, f->queue);
     return client_run(c, statement, &args, true, ret_res, e);
 }
 
@@ -187,6 +190,7 @@ int listing_steps(struct client *c, int64_t id, int after_seq, listing_step_fn *
         return err;
     pgargs_int8(&args, id);
     pgargs_int4(&args, after_seq);
+    pgargs_int8(&args, INT64_MAX);
     err = client_run(c, STATEMENT_LIST_STEPS, &args, true, &res, e);
     if (err)
         return err;

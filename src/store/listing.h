@@ -17,8 +17,8 @@ struct listing_execution {
     int crashes;
 };
 struct listing_filter {
-    const char *status, *workflow; /* NULL: any */
-    int64_t parent;                /* only its children; 0: any */
+    const char *status, *workflow, *queue; /* NULL: any */
+    int64_t parent;                        /* only its children; 0: any */
     int64_t before;
     int limit; /* 1 to 1000 */
 };
@@ -30,7 +30,7 @@ struct listing_step {
     int seq, attempts;
     const char *name, *kind, *status, *result, *error_code, *error;
     int64_t done_ms, wake_ms, took_us, tokens; /* 0: none */
-    int64_t nth; /* which one of its name; 0 unless the listing began with the first */
+    int64_t nth;                               /* which one of its name */
     const char *usd, *progress;
     bool running; /* not recorded yet: its progress is known */
 };

@@ -23,6 +23,10 @@
     " else " lane " in (select l.lane_id from inferpipe._inferpipe_lanes l"                        \
     " join inferpipe._inferpipe_workflows w using (workflow_id)"                                   \
     " where w.workspace_id = $1::int4 and w.name = $2::text) end"
+#define IN_QUEUE(lane, name)                                                                       \
+    "(" name "::text is null or " lane " in (select l.lane_id from inferpipe._inferpipe_lanes l"   \
+    " join inferpipe._inferpipe_queues q using (queue_id)"                                         \
+    " where q.workspace_id = $1::int4 and q.name = " name "::text))"
 /* ... and what is shown of each. */
 #define LIST_PAGE                                                                                  \
     " select e.exec_id, w.name, w.version, q.name,"                                                \
@@ -207,7 +211,9 @@ static const struct pgstmt statements[STATEMENTS] = {
      * $4 bytes each (but one event at least); one row without an event for what has none. */
     [STATEMENT_FOLLOW] = {
         "follow",
-        "select x.pos, f.exec_id is not null, p.seq, p.at, p.kind, p.data, p.total"
+        "select x.pos, f.exec_id is not null, p.seq, p.at, p.kind, p.data, p.total,"
+        " coalesce((select max(m.seq) from inferpipe._inferpipe_events m"
+        " where m.exec_id = x.id), 0)"
         " from (select * from unnest($1::int8[], $2::int4[]) with ordinality u(id, after, pos)"
         " offset 0) x"
         " left join lateral (select r.exec_id from inferpipe._inferpipe_results r"
@@ -218,6 +224,11 @@ static const struct pgstmt statements[STATEMENTS] = {
         " where e.exec_id = x.id and e.seq > x.after order by e.seq limit $3::int4) q) p"
         " on p.before < $4::int8"
         " order by x.pos, p.seq",
+    },
+    [STATEMENT_HAS] = {
+        "has",
+        "select e.traceparent from inferpipe._inferpipe_executions e"
+        " where e.exec_id = $2::int8 and e.workspace_id = $1::int4",
     },
     /* All of one execution. */
     [STATEMENT_SHOW] = {
@@ -324,13 +335,14 @@ static const struct pgstmt statements[STATEMENTS] = {
         "list_all",
         "with page as (select x.exec_id from inferpipe._inferpipe_executions x"
         " where x.workspace_id = $1::int4 and x.exec_id < $3::int8 and " IN_WORKFLOW("x.lane")
+        " and " IN_QUEUE("x.lane", "$5")
         " order by x.exec_id desc limit $4::int4)" LIST_PAGE,
     },
     [STATEMENT_LIST_LIVE] = {
         "list_live",
         "with page as (select x.exec_id from inferpipe._inferpipe_runs x"
         " where x.workspace_id = $1::int4 and x.exec_id < $3::int8 and " IN_WORKFLOW("x.lane")
-        " and (x.owner = 0 and x.fence = 0) = $5::bool"
+        " and (x.owner = 0 and x.fence = 0) = $5::bool and " IN_QUEUE("x.lane", "$6")
         " order by x.exec_id desc limit $4::int4)" LIST_PAGE,
     },
     [STATEMENT_LIST_ENDED] = {
@@ -338,7 +350,7 @@ static const struct pgstmt statements[STATEMENTS] = {
         "with page as (select x.exec_id from inferpipe._inferpipe_results x"
         " join inferpipe._inferpipe_executions y on y.exec_id = x.exec_id"
         " where x.workspace_id = $1::int4 and x.exec_id < $3::int8 and " IN_WORKFLOW("y.lane")
-        " and x.status = $5::int2"
+        " and x.status = $5::int2 and " IN_QUEUE("y.lane", "$6")
         " order by x.exec_id desc limit $4::int4)" LIST_PAGE,
     },
     [STATEMENT_LIST_CHILDREN] = {
@@ -346,19 +358,20 @@ static const struct pgstmt statements[STATEMENTS] = {
         "with page as (select x.exec_id" CHILDREN_OF("$5::int8")
         " and x.workspace_id = $1::int4 and x.exec_id < $3::int8 and " IN_WORKFLOW("x.lane")
         " and ($6::text is null or inferpipe.status_text(f.status, r.owner, r.fence) = $6::text)"
+        " and " IN_QUEUE("x.lane", "$7")
         " order by x.exec_id desc limit $4::int4)" LIST_PAGE,
     },
     [STATEMENT_LIST_STEPS] = {
         "list_steps",
         "select v.seq, v.attempts, v.name, v.kind, v.status, v.result::text, v.error_code, v.error,"
-        " v.done_at, v.wake_at, v.took_us, case when $3::int4 = 0 then"
-        " row_number() over (partition by v.name, v.kind in ('child end', 'continued')"
-        " order by v.seq) else 0 end::int8,"
-        " v.tokens, v.usd::text, v.progress::text"
+        " v.done_at, v.wake_at, v.took_us, coalesce(v.nth, 0), v.tokens, v.usd::text,"
+        " v.progress::text"
         " from inferpipe._inferpipe_executions e"
-        " left join inferpipe.steps v on v.exec_id = e.exec_id"
-        " and (v.seq > $3::int4 or v.kind = 'continued')"
-        " where e.exec_id = $2::int8 and e.workspace_id = $1::int4 order by v.seq",
+        " left join (select s.*, row_number() over (partition by s.name, s.kind in ('child end',"
+        " 'continued') order by s.seq) as nth from inferpipe.steps s where s.exec_id = $2::int8) v"
+        " on v.seq > $3::int4 or v.kind = 'continued'"
+        " where e.exec_id = $2::int8 and e.workspace_id = $1::int4"
+        " order by v.seq fetch first ($4::int8) rows with ties",
     },
     [STATEMENT_LIST_WORKFLOWS] = {
         "list_workflows",

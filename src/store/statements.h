@@ -46,6 +46,7 @@ enum statement {
     STATEMENT_ENDED,
     STATEMENT_FOLLOW,
     STATEMENT_SHOW,
+    STATEMENT_HAS,
     /* callers, on */
     STATEMENT_SEND,
     STATEMENT_CANCEL,
