@@ -7,8 +7,9 @@
  * the key's and for a scope that it lacks, 429 for an address that failed too often and for a key
  * with too many connections, 503 when the database is needed and away.
  *
- * An address that failed too often is no longer looked up for: only names that are in the keyring
- * still are.  So who shares an address with a guesser goes on with the keys in use.
+ * An address that failed too often gets 429 for every further failure, and is no longer looked up
+ * for: only names that are in the keyring still are.  So who shares an address with a guesser goes
+ * on with the keys in use.
  */
 #include "api/auth.h"
 
@@ -16,6 +17,7 @@
 #include "api/scope.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "http/server.h"
 
 #include <assert.h>
@@ -33,14 +35,30 @@ static void add_retry_after(struct http_request *r, int64_t us)
     http_answer_header(r, "retry-after", text);
 }
 
-/* The same for whatever was wrong; why is for the log. */
+/* The address has failed too often: 429, which says when it may try again. */
+static int slow_down(struct auth_slot *slot, struct err *e)
+{
+    struct http_request *r = slot->request;
+    int64_t wait_us = failures_wait_us(slot->auth->failures, r->peer);
+
+    if (wait_us == 0)
+        return 0;
+    add_retry_after(r, wait_us);
+    return err_set(e, IFP_ERATELIMITED, "too many attempts without a valid key");
+}
+
+/* The same for whatever was wrong; why is for the log, which an address fills only so far. */
 static int unauthorized(struct auth_slot *slot, struct err *e)
 {
     struct http_request *r = slot->request;
+    struct err why = *e;
 
+    metrics_add(METRIC_AUTH_FAILURES, NULL, 1);
+    if (slow_down(slot, e) != 0)
+        return e->code;
     failures_add(slot->auth->failures, r->peer);
     LOG_INFO("not let in", LOG_STR("request", r->id), LOG_STR("peer", r->peer),
-             LOG_STR("key", slot->name ? slot->name : ""), LOG_STR("why", e->text));
+             LOG_STR("key", slot->name ? slot->name : ""), LOG_STR("why", why.text));
     http_answer_header(r, "www-authenticate", "Bearer realm=\"inferpipe\"");
     return err_set(e, IFP_EUNAUTHORIZED, "a valid key is needed: Authorization: Bearer <key>");
 }
@@ -108,13 +126,10 @@ static void on_key(struct keyring_wait *w, int err, const struct keyring_key *ke
 /* Asks the keyring, unless the address has failed too often. */
 static int ask(struct auth_slot *slot, bool stale, struct err *e)
 {
-    struct http_request *r = slot->request;
-    int64_t wait_us = stale ? 0 : failures_wait_us(slot->auth->failures, r->peer);
+    int rc = stale ? 0 : slow_down(slot, e);
 
-    if (wait_us > 0) {
-        add_retry_after(r, wait_us);
-        return err_set(e, IFP_ERATELIMITED, "too many attempts without a valid key");
-    }
+    if (rc != 0)
+        return rc;
     slot->wait.done = on_key;
     return keyring_ask(slot->auth->ring, slot->name, &slot->wait, e);
 }

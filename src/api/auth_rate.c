@@ -6,6 +6,7 @@
  * are refused with 503 rather than let through without count.
  */
 #include "api/auth_private.h"
+#include "base/metrics.h"
 
 #include <inferpipe.h>
 #include <stdio.h>
@@ -36,6 +37,7 @@ static int say(struct http_request *r, const struct buckets_state *s, struct err
     add_number(r, "x-ratelimit-reset", seconds(s->reset_ms));
     if (s->granted)
         return 0;
+    metrics_add(METRIC_RATE_LIMITED, NULL, 1);
     add_number(r, "retry-after", seconds(s->retry_ms));
     return err_set(e, IFP_ERATELIMITED,
                    "this key may make %lld requests at once; try again in %lld s",

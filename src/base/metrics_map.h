@@ -36,6 +36,8 @@
       "Bytes read from clients")                                                                   \
     X(METRIC_HTTP_SENT, COUNTER, "inferpipe_http_sent_bytes_total", NULL,                          \
       "Bytes written to clients")                                                                  \
+    X(METRIC_AUTH_FAILURES, COUNTER, "inferpipe_auth_failures_total", NULL,                        \
+      "Requests without a valid key")                                                              \
     X(METRIC_RATE_LIMITED, COUNTER, "inferpipe_rate_limited_total", NULL,                          \
       "Requests refused by the rate limit of their key")                                           \
     X(METRIC_REPLAYS, COUNTER, "inferpipe_idempotency_replays_total", NULL,                        \

@@ -345,6 +345,10 @@ static void an_address_that_guesses_is_slowed(void **state)
     c = ask(t, &reading, guess);
     assert_int_equal(c.status, 429);
     assert_in_range(strtol(c.retry, NULL, 10), 1, 60);
+    memcpy(guess, text, sizeof(guess));
+    guess[20] = guess[20] == 'A' ? 'B' : 'A';
+    assert_int_equal(ask(t, &reading, guess).status, 429); /* of a key that is known */
+    assert_int_equal(ask_from(t, &reading, NULL, NULL, "127.0.0.1").status, 429);
     assert_int_equal(ask(t, &reading, text).status, 200);  /* it is in use */
     assert_int_equal(ask(t, &reading, fresh).status, 429); /* it is not */
     (void)snprintf(header, sizeof(header), "Bearer %s", fresh);

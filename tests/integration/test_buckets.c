@@ -4,6 +4,7 @@
  */
 #include "api/buckets.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "lib/fronttest.h"
 #include "lib/looptest.h"
 #include "lib/testdb.h"
@@ -261,6 +262,38 @@ static void a_failure_is_told_and_forgotten(void **state)
     assert_int_equal(s->granted, 1);
 }
 
+/* The n-th allocation fails: nobody passes uncounted, and it goes on afterwards. */
+static void missing_memory_is_an_error(void **state)
+{
+    struct fixture *t = *state;
+    struct server *s = &t->servers[0];
+    enum buckets_verdict said;
+    struct buckets_state ignored;
+    uint64_t n = 1, hits;
+    struct err e;
+
+    make_key(t, 1, 100000);
+    do {
+        struct taking *x = &s->takes[0];
+
+        *x = (struct taking){ .server = s, .wait.done = on_taken };
+        fault_arm(FAULT_ALLOC, n, false);
+        if (buckets_take(s->buckets, t->key + (int64_t)n - 1, 100000, &x->wait, &said, &ignored,
+                         &e) == 0 &&
+            said == BUCKETS_WAITING) {
+            x->busy = true;
+            s->waiting++;
+            settle(t);
+        }
+        hits = fault_count(FAULT_ALLOC);
+        fault_arm(FAULT_ALLOC, 0, false);
+    } while (hits >= n++ && n < 1000);
+    assert_in_range(n, 3, 999);
+    take(s, t->key, 100000);
+    settle(t);
+    assert_true(s->granted > 0);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -268,6 +301,7 @@ int main(void)
         CASE(a_burst_passes_and_then_nothing), CASE(two_servers_keep_within_one_limit),
         CASE(a_lease_grows_with_use),          CASE(what_is_not_used_is_given_back),
         CASE(a_key_without_a_limit_has_none),  CASE(a_failure_is_told_and_forgotten),
+        CASE(missing_memory_is_an_error),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

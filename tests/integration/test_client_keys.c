@@ -281,6 +281,30 @@ static void workspaces_are_made_once(void **state)
     assert_int_equal(s.rate, 1);
 }
 
+/* The n-th allocation fails: an error, and what was made is whole or not there. */
+static void missing_memory_is_an_error(void **state)
+{
+    struct clienttest *t = *state;
+    struct client_key_wanted w = { .name = "ci" };
+    char text[APIKEY_SIZE];
+    struct seen s = { 0 };
+    uint64_t n = 1, hits;
+    int rc;
+
+    do {
+        fault_arm(FAULT_ALLOC, n, false);
+        rc = client_key_create(&t->c, &w, text, take_key, &s, &t->e);
+        hits = fault_count(FAULT_ALLOC);
+        fault_arm(FAULT_ALLOC, 0, false);
+        assert_true(rc == 0 || rc == IFP_ENOMEM || rc == IFP_EUNAVAILABLE);
+    } while (hits >= n++ && n < 1000);
+    assert_int_equal(rc, 0);
+    assert_true(s.count >= 1);
+    assert_int_equal(testdb_int8("select count(*) from inferpipe._inferpipe_api_keys"
+                                 " where name <> 'ci' or scopes <> '{*}'"),
+                     0);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, clienttest_setup, clienttest_teardown)
@@ -294,6 +318,7 @@ int main(void)
         CASE(jwt_keys_come_and_go),
         CASE(a_secret_is_stored_sealed),
         CASE(workspaces_are_made_once),
+        CASE(missing_memory_is_an_error),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include "api/keyring.h"
 #include "api/scope.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "lib/fronttest.h"
 #include "lib/looptest.h"
 #include "lib/signtest.h"
@@ -373,6 +374,60 @@ static void a_database_that_fails_is_no_verdict(void **state)
     assert_false(found(t, "newnewnewnew"));
 }
 
+/* Asks that wait for nobody in particular. */
+static void on_dropped(struct keyring_wait *w, int err, const struct keyring_key *key,
+                       const struct err *e)
+{
+    struct asked *a = CONTAINER_OF(w, struct asked, wait);
+
+    (void)e;
+    assert_null(key);
+    a->err = err;
+    a->t->done++;
+}
+
+static void look_ups_are_bounded(void **state)
+{
+    static struct asked many[KEYRING_LOOKUPS_MAX + 1];
+    struct fixture *t = *state;
+    char name[APIKEY_PREFIX_SIZE];
+
+    for (int i = 0; i <= KEYRING_LOOKUPS_MAX; i++) {
+        int rc;
+
+        many[i] = (struct asked){ .t = t, .wait.done = on_dropped };
+        (void)snprintf(name, sizeof(name), "many%08u", (unsigned)i % 10000);
+        rc = keyring_ask(t->ring, name, &many[i].wait, &t->e);
+        assert_int_equal(rc, i < KEYRING_LOOKUPS_MAX ? 0 : IFP_EUNAVAILABLE);
+    }
+    assert_int_equal(keyring_ask(t->ring, "many00000001", &many[KEYRING_LOOKUPS_MAX].wait, &t->e),
+                     0); /* joins one that waits */
+    looptest_count(t->front.loop, &t->done, KEYRING_LOOKUPS_MAX + 1);
+    assert_in_range(keyring_stats(t->ring).statements, 4, 5); /* 256 each */
+}
+
+/* The n-th allocation fails: who asked hears of it once, and the keyring goes on. */
+static void missing_memory_is_an_error(void **state)
+{
+    struct fixture *t = *state;
+    uint64_t n = 1, hits;
+    char name[APIKEY_PREFIX_SIZE];
+
+    do {
+        int done = t->done;
+
+        (void)snprintf(name, sizeof(name), "none%08u", (unsigned)n % 10000);
+        t->asked[0] = (struct asked){ .t = t, .wait.done = on_dropped };
+        fault_arm(FAULT_ALLOC, n, false);
+        if (keyring_ask(t->ring, name, &t->asked[0].wait, &t->e) == 0)
+            looptest_count(t->front.loop, &t->done, done + 1);
+        hits = fault_count(FAULT_ALLOC);
+        fault_arm(FAULT_ALLOC, 0, false);
+    } while (hits >= n++ && n < 1000);
+    assert_in_range(n, 3, 999);
+    assert_false(found(t, "nobodynobody"));
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -386,6 +441,8 @@ int main(void)
         CASE(use_is_written_down),
         CASE(jwt_keys_are_found_by_workspace_and_kid),
         CASE(a_database_that_fails_is_no_verdict),
+        CASE(look_ups_are_bounded),
+        CASE(missing_memory_is_an_error),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
  * tests/unit/test_jwt.c - tokens: those that the key made pass, and of the forgeries none does.
  */
 #include "api/jwt.h"
-#include "base/base64.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "lib/signtest.h"
 
@@ -352,6 +352,27 @@ static void sizes_and_shapes_are_bounded(void **state)
     assert_false(jwt_is((struct slice){ "a.b", 3 }));
 }
 
+/* The n-th allocation fails: no token is let in by that, and none is refused as forged. */
+static void missing_memory_is_no_verdict(void **state)
+{
+    struct fixture *t = *state;
+    char token[SIGNTEST_TOKEN_MAX];
+    uint64_t n = 1, hits;
+    int rc;
+
+    (void)snprintf(token, sizeof(token), "%s",
+                   signtest_token(t->pairs[CRYPTO_ES256], heads[CRYPTO_ES256], GOOD));
+    do {
+        arena_release(&t->arena);
+        fault_arm(FAULT_ALLOC, n, false);
+        rc = check(t, token, CRYPTO_ES256);
+        hits = fault_count(FAULT_ALLOC);
+        fault_arm(FAULT_ALLOC, 0, false);
+        assert_int_equal(rc, hits >= n ? IFP_ENOMEM : 0);
+    } while (hits >= n++);
+    assert_true(n > 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +386,7 @@ int main(void)
         cmocka_unit_test(a_changed_token_is_another),
         cmocka_unit_test(there_is_one_spelling_of_a_signature),
         cmocka_unit_test(sizes_and_shapes_are_bounded),
+        cmocka_unit_test(missing_memory_is_no_verdict),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
