@@ -142,11 +142,12 @@ static int set_up(void **state)
     conn_claimed = true;
     fronttest_open(&t.front, NULL);
     fronttest_set(&t.front, CONFIG_AUTH_FAILURES, "30");
+    fronttest_set(&t.front, CONFIG_KEY_CACHE_TIME, "60s"); /* nothing changes by its age */
+    fronttest_hear(&t.front, "inferpipe_keys");
     assert_int_equal(auth_open(t.front.loop, &t.front.config, t.front.front, &t.auth, &t.e), 0);
     open_client(&t, &t.client, "default");
     assert_int_equal(client_workspace_create(&t.client, "other", &new, &t.e), 0);
     open_client(&t, &t.other, "other");
-    fronttest_listening(&t.front);
     *state = &t;
     return 0;
 }
@@ -166,8 +167,12 @@ static int tear_down(void **state)
 static void make_key(struct fixture *t, struct client *c, const struct client_key_wanted *w,
                      char text[APIKEY_SIZE])
 {
+    char prefix[APIKEY_PREFIX_SIZE];
+
     if (client_key_create(c, w, text, NULL, NULL, &t->e) != 0)
         fail_msg("%s", t->e.text);
+    assert_true(apikey_parse(text, APIKEY_LEN, prefix));
+    fronttest_until_heard(&t->front, prefix);
 }
 
 static void a_key_with_the_scope_is_let_in(void **state)
@@ -285,7 +290,6 @@ static void a_revoked_key_stops_at_once(void **state)
     struct fixture *t = *state;
     struct client_key_wanted w = { 0 };
     char text[APIKEY_SIZE], next[APIKEY_SIZE], id[APIKEY_ID_SIZE];
-    int64_t since;
 
     make_key(t, &t->client, &w, text);
     assert_int_equal(ask(t, &reading, text).status, 200);
@@ -294,11 +298,9 @@ static void a_revoked_key_stops_at_once(void **state)
     until_forgotten(t, text);
     assert_int_equal(ask(t, &reading, text).status, 200);
     assert_int_equal(ask(t, &reading, next).status, 200);
-    since = clock_mono_us();
     assert_int_equal(client_key_revoke(&t->client, id, NULL, NULL, &t->e), 0);
     until_forgotten(t, text);
     assert_int_equal(ask(t, &reading, text).status, 401);
-    assert_true(clock_mono_us() - since < 4000000); /* not by its age, which is 5 s */
     assert_int_equal(ask(t, &reading, next).status, 200);
 }
 
@@ -400,6 +402,7 @@ static void tokens_are_let_in_as_their_key_allows(void **state)
     struct came c;
 
     assert_int_equal(client_jwt_key_create(&t->client, &key, &none, NULL, NULL, &t->e), 0);
+    fronttest_until_heard(&t->front, "default/k1");
     (void)snprintf(payload, sizeof(payload), format, now + 100, ",\"scope\":\"executions:read x\"");
     c = ask(t, &reading, signtest_token(pair, head, payload));
     assert_int_equal(c.status, 200);

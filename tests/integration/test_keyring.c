@@ -58,9 +58,9 @@ static int set_up_with(void **state, const char *key_time, const char *cache)
     fronttest_set(&t.front, CONFIG_KEY_CACHE_TIME, key_time);
     fronttest_set(&t.front, CONFIG_KEY_CACHE, cache);
     fronttest_set(&t.front, CONFIG_SECRET_KEY, BOX);
+    fronttest_hear(&t.front, "inferpipe_keys");
     assert_int_equal(keyring_open(t.front.loop, &t.front.config, t.front.front, &t.ring, &t.e), 0);
     assert_int_equal(client_open(&t.client, t.front.url, "default", &limits, &t.e), 0);
-    fronttest_listening(&t.front);
     *state = &t;
     return 0;
 }
@@ -95,6 +95,7 @@ static void make_key(struct fixture *t, char text[APIKEY_SIZE], char prefix[APIK
     if (client_key_create(&t->client, &w, text, NULL, NULL, &t->e) != 0)
         fail_msg("%s", t->e.text);
     assert_true(apikey_parse(text, APIKEY_LEN, prefix));
+    fronttest_until_heard(&t->front, prefix);
 }
 
 static void on_asked(struct keyring_wait *w, int err, const struct keyring_key *key,
@@ -177,13 +178,6 @@ static void a_key_is_known_after_it_was_asked_for(void **state)
     assert_int_equal(look(t, "nobodynobody"), KEYRING_NOBODY);
 }
 
-static bool both_heard_of(void *ctx)
-{
-    struct fixture *t = ctx;
-
-    return keyring_stats(t->ring).notified >= 2;
-}
-
 static void many_who_ask_share_one_statement(void **state)
 {
     struct fixture *t = *state;
@@ -191,7 +185,6 @@ static void many_who_ask_share_one_statement(void **state)
 
     make_key(t, text, one);
     make_key(t, text, two);
-    looptest_until(t->front.loop, both_heard_of, t);
     for (int i = 0; i < WAITS; i++)
         ask(t, i, i % 2 ? one : i % 4 ? two : "nobodynobody");
     looptest_count(t->front.loop, &t->done, WAITS);
@@ -334,6 +327,7 @@ static void jwt_keys_are_found_by_workspace_and_kid(void **state)
     wanted.material = "a secret of no less than 32 bytes";
     wanted.material_len = strlen(wanted.material);
     assert_int_equal(client_jwt_key_create(&t->client, &wanted, &box, NULL, NULL, &t->e), 0);
+    fronttest_until_heard(&t->front, "default/hs");
     assert_true(found(t, "default/k1"));
     assert_int_equal(keyring_look(t->ring, "default/k1", &key), KEYRING_KNOWN);
     assert_int_equal(crypto_verifier_alg(key->verifier), CRYPTO_EDDSA);

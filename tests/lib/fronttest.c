@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -46,6 +47,8 @@ void fronttest_closed(void *ctx)
 void fronttest_close(struct fronttest *t, struct fronttest *beside)
 {
     t->closed = 0;
+    if (t->listening)
+        front_unsubscribe(t->front, &t->sub);
     front_close(t->front, fronttest_closed, t);
     looptest_count(t->loop, &t->closed, 1);
     config_release(&t->config);
@@ -55,14 +58,42 @@ void fronttest_close(struct fronttest *t, struct fronttest *beside)
     testdb_give_back(t->url);
 }
 
-static bool is_listening(void *ctx)
+static void on_notified(void *ctx, const char *payload)
 {
     struct fronttest *t = ctx;
 
-    return front_listening(t->front);
+    (void)snprintf(t->heard, sizeof(t->heard), "%s", payload);
 }
 
-void fronttest_listening(struct fronttest *t)
+static void on_missed(void *ctx)
 {
-    looptest_until(t->loop, is_listening, t);
+    ((struct fronttest *)ctx)->listening++;
+}
+
+void fronttest_hear(struct fronttest *t, const char *channel)
+{
+    t->sub = (struct front_sub){
+        .channel = channel, .notified = on_notified, .missed = on_missed, .ctx = t
+    };
+    front_subscribe(t->front, &t->sub);
+    looptest_count(t->loop, &t->listening, 1);
+}
+
+struct hearing {
+    const struct fronttest *t;
+    const char *payload;
+};
+
+static bool is_heard(void *ctx)
+{
+    const struct hearing *h = ctx;
+
+    return strcmp(h->t->heard, h->payload) == 0;
+}
+
+void fronttest_until_heard(struct fronttest *t, const char *payload)
+{
+    struct hearing h = { t, payload };
+
+    looptest_until(t->loop, is_heard, &h);
 }

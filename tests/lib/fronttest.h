@@ -14,6 +14,9 @@ struct fronttest {
     struct config config; /* to be changed before what reads it is opened */
     struct front *front;  /* owned */
     int closed;           /* counts fronttest_closed */
+    struct front_sub sub; /* of fronttest_hear */
+    int listening;        /* how often the channel came up */
+    char heard[256];      /* the last payload */
 };
 
 /* `beside` NULL: a new loop and database; else those of that one. */
@@ -23,7 +26,10 @@ void fronttest_set(struct fronttest *t, enum config_id id, const char *value);
 void fronttest_close(struct fronttest *t, struct fronttest *beside);
 /* A loop_fn that counts; the ctx is the fronttest. */
 void fronttest_closed(void *ctx);
-/* Until the listener is up: notifications arrive from now on. */
-void fronttest_listening(struct fronttest *t);
+/* Subscribes to the channel, before what is under test does, and waits until notifications on it
+ * arrive. */
+void fronttest_hear(struct fronttest *t, const char *channel);
+/* Until the last notification had this payload; what is under test has heard of it, too. */
+void fronttest_until_heard(struct fronttest *t, const char *payload);
 
 #endif
