@@ -630,7 +630,7 @@ static const char *color_of(const char *title)
 static int read_event(struct array *events, const char *from, const char *to, int number)
 {
     const ifp_json *event;
-    char clause[256], id[16], *title = clause, *at = NULL, *end;
+    char clause[256], id[24], *title = clause, *at = NULL, *end;
 
     snprintf(clause, sizeof(clause), "%.*s", (int)(to - from), from);
     title += strspn(title, " \t\n");
