@@ -45,7 +45,7 @@ static void leave(void *self, struct http_request *r, void *slot)
 static struct chain *open_chain(int count)
 {
     static struct interceptor parts[MANY];
-    static char names[MANY][8];
+    static char names[MANY][16];
     static int64_t sums[MANY];
     struct chain *c;
     struct err e;

@@ -101,7 +101,7 @@ static void long_values_count_as_far_as_they_are_kept(void **state)
 
 static void values_beyond_the_limit_are_the_others(void **state)
 {
-    char value[16], *text;
+    char value[24], *text;
 
     (void)state;
     for (int i = 0; i < METRICS_VALUES_MAX; i++) {
@@ -233,7 +233,7 @@ static void *count_much(void *ctx)
 {
     (void)ctx;
     for (int i = 0; i < ROUNDS; i++) {
-        char value[16];
+        char value[24];
 
         snprintf(value, sizeof(value), "class_%d", i % 80);
         metrics_add(METRIC_DB_ERRORS, value, 1);
@@ -246,7 +246,7 @@ static void nothing_is_lost_between_threads(void **state)
 {
     int64_t before = metrics_get(METRIC_LOOP_LAG, NULL), sum = 0;
     pthread_t threads[THREADS];
-    char value[16];
+    char value[24];
 
     (void)state;
     for (int i = 0; i < THREADS; i++)
