@@ -100,13 +100,13 @@ static int calls(ifp_run *run, const ifp_json *input, const ifp_json **ret)
 static int calls_in_time(ifp_run *run, const ifp_json *input, const ifp_json **ret)
 {
     return async_step(run, "call", begin, input, ret,
-                      &(ifp_step_options){ .attempts = 2, .delay_ms = 1, .timeout_ms = 50 });
+                      &(ifp_step_options){ .attempts = 2, .delay_ms = 1, .timeout_ms = 1000 });
 }
 
 static int calls_and_beats(ifp_run *run, const ifp_json *input, const ifp_json **ret)
 {
     return async_step(run, "call", begin, input, ret,
-                      &(ifp_step_options){ .attempts = 2, .delay_ms = 1, .heartbeat_ms = 50 });
+                      &(ifp_step_options){ .attempts = 2, .delay_ms = 1, .heartbeat_ms = 1000 });
 }
 
 static int on_pool(ifp_step_ctx *step, const ifp_json *input, const ifp_json **ret)
@@ -350,7 +350,7 @@ static void it_runs_again_after_kill_9(void **state)
     atomic_store(&world->at_once, true);
     enginetest_worker(t, "lease=1s");
     enginetest_completes(t, id, "1");
-    assert_int_equal(atomic_load(&world->begun), 2);
+    assert_true(atomic_load(&world->begun) >= 2); /* more when the machine stalls for a lease */
 }
 
 int main(void)

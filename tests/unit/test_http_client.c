@@ -627,6 +627,39 @@ static void the_queue_is_bounded_and_all_end(void **state)
     receiver_close(r);
 }
 
+static void a_host_has_a_bound_of_its_own_on_what_waits(void **state)
+{
+    struct receiver *dead = receiver_open(hang, NULL), *well = receiver_open(NULL, NULL);
+    struct loop *l = looptest_open();
+    struct http_client *c =
+        open_client(l, &(struct http_client_options){ .per_host = 1, .per_host_waiting = 2 });
+    struct shot bad[MANY], good;
+    int ended = 0, count = 0;
+
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        shot_init(&bad[i], &ended, "http://127.0.0.1:%d/", receiver_port(dead));
+        http_client_start(c, &bad[i].call);
+    }
+    shot_init(&good, &count, "http://127.0.0.1:%d/", receiver_port(well));
+    fire(l, c, &good);
+    assert_int_equal(good.call.status, 200);
+    looptest_count(l, &ended, MANY - 2);
+    assert_int_equal(http_client_busy(c), 2);
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(bad[i].done, i >= 2);
+        assert_int_equal(bad[i].call.failure, i >= 2 ? HTTP_FAILURE_OVERLOADED : HTTP_FAILURE_NONE);
+        http_client_cancel(&bad[i].call);
+    }
+    looptest_count(l, &ended, MANY);
+    for (int i = 0; i < MANY; i++)
+        http_call_release(&bad[i].call);
+    http_call_release(&good.call);
+    end(l, c);
+    receiver_close(well);
+    receiver_close(dead);
+}
+
 static void want_of_memory_ends_a_call_once(void **state)
 {
     struct receiver *r = receiver_open(answer_fully, NULL);
@@ -671,6 +704,7 @@ int main(void)
         cmocka_unit_test(a_host_on_the_list_is_allowed_by_its_name_alone),
         cmocka_unit_test(a_dead_host_holds_back_nobody_else),
         cmocka_unit_test(the_queue_is_bounded_and_all_end),
+        cmocka_unit_test(a_host_has_a_bound_of_its_own_on_what_waits),
         cmocka_unit_test(want_of_memory_ends_a_call_once),
     };
 

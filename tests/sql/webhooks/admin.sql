@@ -1,6 +1,6 @@
 -- Endpoints are made, changed, rotated, tested, deleted; those of other workspaces are not there.
 begin;
-select plan(15);
+select plan(17);
 select inferpipe_test.setup();
 insert into inferpipe._inferpipe_workspaces (workspace_id, slug) values (2, 'other');
 select inferpipe.webhook_create(1, 11, 'https://example.com/a', null, 14::int2, 'one');
@@ -35,5 +35,13 @@ select is(l.skip, 'the webhook was deleted', 'and so does a delete')
 from inferpipe.webhook_load(:again) l;
 select is(l.skip, 'there is no such delivery any more', 'one that has left the history')
 from inferpipe.webhook_load(1) l;
+
+-- A workspace has at most 100 of them.
+select inferpipe.webhook_create(2, 100 + n, 'https://example.com', null, 2::int2, 's')
+from generate_series(1, 99) n;
+select lives_ok($$ select inferpipe.webhook_create(2, 300, 'https://x', null, 2::int2, 's') $$,
+  'the hundredth');
+select throws_ok($$ select inferpipe.webhook_create(2, 301, 'https://x', null, 2::int2, 's') $$,
+  'IP409', null, 'and no more');
 select * from finish();
 rollback;
