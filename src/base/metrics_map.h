@@ -38,6 +38,12 @@
       "Bytes written to clients")                                                                  \
     X(METRIC_AUTH_FAILURES, COUNTER, "inferpipe_auth_failures_total", NULL,                        \
       "Requests without a valid key")                                                              \
+    X(METRIC_HTTP_INVOCATIONS, COUNTER, "inferpipe_http_invocations_created_total", NULL,          \
+      "Ways through the interceptors that were not in the pool")                                   \
+    X(METRIC_HTTP_INTERCEPTOR_FAILURES, COUNTER, "inferpipe_http_interceptor_failures_total",      \
+      "interceptor", "Requests that an interceptor failed for")                                    \
+    X(METRIC_HTTP_CIRCUITS, COUNTER, "inferpipe_http_circuits_opened_total", "route",              \
+      "Times that a route failed so often that it was refused for a while")                        \
     X(METRIC_RATE_LIMITED, COUNTER, "inferpipe_rate_limited_total", NULL,                          \
       "Requests refused by the rate limit of their key")                                           \
     X(METRIC_REPLAYS, COUNTER, "inferpipe_idempotency_replays_total", NULL,                        \

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -119,8 +120,10 @@ static void failed(struct breaker *b, const struct route *route)
 
     if (!c || (++c->failures < b->limit && c->state != PROBING))
         return;
-    if (c->state == CLOSED)
+    if (c->state == CLOSED) {
         LOG_WARN("circuit opened", LOG_STR("route", route->id), LOG_INT("failures", c->failures));
+        metrics_add(METRIC_HTTP_CIRCUITS, route->id, 1);
+    }
     c->state = OPEN;
     c->until_us = clock_mono_us() + b->time_us;
 }

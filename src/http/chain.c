@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "http/chain_select.h"
 
 #include <assert.h>
@@ -135,6 +136,7 @@ static struct invocation *take(struct chain *c)
             return NULL;
         inv->chain = c;
         c->stats.created++;
+        metrics_add(METRIC_HTTP_INVOCATIONS, NULL, 1);
     }
     c->live++;
     return inv;
@@ -205,6 +207,7 @@ static void complain(struct member *m, const struct http_request *r, const char 
                      const struct err *e)
 {
     m->failures++;
+    metrics_add(METRIC_HTTP_INTERCEPTOR_FAILURES, m->i->name, 1);
     LOG_ERROR("interceptor failed", LOG_STR("interceptor", m->i->name), LOG_STR("reason", what),
               LOG_STR("detail", e ? e->text : ""), LOG_STR("request", r ? r->id : ""));
 }

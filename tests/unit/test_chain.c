@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "lib/requestdouble.h"
 
 #include <assert.h>
@@ -237,6 +238,7 @@ static void one_that_answers_and_goes_on_answers_alone(void **state)
     }
     assert_int_equal(chain_metrics(f->chain, m, 3), 3);
     assert_int_equal(m[1].failures, 2);
+    assert_true(metrics_get(METRIC_HTTP_INTERCEPTOR_FAILURES, "y") >= 2);
 }
 
 static void one_that_fails_costs_this_request_alone(void **state)

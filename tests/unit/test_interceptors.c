@@ -400,10 +400,13 @@ static void failures_in_a_row_open_the_circuit_of_their_route(void **state)
 {
     struct fixture *f = *state;
 
+    int64_t before = metrics_get(METRIC_HTTP_CIRCUITS, "a");
+
     open_breaker(f, LIMIT);
     fail_times(f, LIMIT - 1);
     assert_int_equal(done(f, GET_A), 200); /* not in a row */
     fail_times(f, LIMIT);
+    assert_int_equal(metrics_get(METRIC_HTTP_CIRCUITS, "a") - before, 1);
     expect_refused(f);
     assert_string_equal(double_answered(&f->d, "retry-after"), "3");
     assert_int_equal(done(f, POST_A), 200);
