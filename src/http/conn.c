@@ -28,6 +28,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum { LINGER_US = 2000 * 1000, BODY_FIRST = 4096 };
@@ -268,6 +269,20 @@ static bool on_body(void *ctx, const char *data, size_t len)
     return true;
 }
 
+/* False, and the request answered, when the body is not what it says it is. */
+static bool unpack(struct exchange *x)
+{
+    struct err e;
+    int rc;
+
+    if (!x->packed || x->body_len == 0)
+        return true;
+    rc = pack_undo(x->r.body, x->body_max, &x->r.arena, &x->r.body, &e);
+    if (rc < 0)
+        answer_fault(x, err_http_status(rc), e.text);
+    return rc == 0;
+}
+
 static void body_whole(struct http_conn *c, struct exchange *x)
 {
     bool asked = sm_is(&c->sm, CONN_BODY);
@@ -279,7 +294,8 @@ static void body_whole(struct http_conn *c, struct exchange *x)
     if (!asked)
         return;
     x->r.body = (struct slice){ x->body, x->body_len };
-    fn(x->body_ctx, &x->r);
+    if (unpack(x))
+        fn(x->body_ctx, &x->r);
 }
 
 static const char *body_fault(int status)
@@ -311,6 +327,16 @@ static size_t read_body(struct http_conn *c, const char *data, size_t len)
     return used;
 }
 
+/* Notes whether the body comes packed; false when it is in a form that is not read here. */
+static bool judge_coding(struct exchange *x)
+{
+    struct slice coding = http_header(&x->r, "content-encoding");
+
+    x->packed = coding.len == 4 && strncasecmp(coding.text, "gzip", 4) == 0;
+    return x->packed || coding.len == 0 ||
+           (coding.len == 8 && strncasecmp(coding.text, "identity", 8) == 0);
+}
+
 void http_body(struct http_request *r, size_t max, http_body_fn *fn, void *ctx)
 {
     static const struct slice go_on = { "HTTP/1.1 100 Continue\r\n\r\n", 25 };
@@ -333,6 +359,10 @@ void http_body(struct http_request *r, size_t max, http_body_fn *fn, void *ctx)
         return;
     }
     assert(c->body_of == x && sm_is(&c->sm, CONN_HELD));
+    if (!judge_coding(x)) {
+        fail_body(c, 415, "bodies come as they are or in gzip");
+        return;
+    }
     if (parse_body_length(x->parser) > (int64_t)max) {
         fail_body(c, 413, body_fault(413));
         return;

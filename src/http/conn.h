@@ -18,6 +18,7 @@
 
 #include "base/map.h"
 #include "base/sm.h"
+#include "http/pack.h"
 #include "http/parse.h"
 #include "http/server.h"
 #include "net/listener.h"
@@ -50,17 +51,17 @@ struct exchange {
     bool streamed;  /* answered in parts */
     bool chunked;   /* with their lengths; else the end of the connection is theirs */
     bool full;      /* of a stream: over HTTP_STREAM_ROOM, `drained` is due */
-
+    bool packed;    /* its body comes in gzip */
     struct parse_body *parser; /* in the arena; NULL: no body, or it is here */
     http_body_fn *body_fn;     /* asked for and not here */
     void *body_ctx;
     char *body; /* in the arena */
     size_t body_len, body_cap, body_max;
-    int body_status; /* why reading it failed, or 0 */
-
+    int body_status;                             /* why reading it failed, or 0 */
     struct reply_header *headers, **headers_end; /* of the answer */
     struct slice head;                           /* of the answer, in the arena; sent: empty */
     struct buf out;                              /* of a stream: not yet sent */
+    struct pack *pack;                           /* owned; of a stream that leaves packed */
     void (*drained)(void *ctx, struct http_request *r);
     void *drained_ctx;
 };

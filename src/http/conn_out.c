@@ -93,6 +93,8 @@ static void finish(struct http_conn *c, struct exchange *x)
         x->r.watch.finished(x->r.watch.ctx, &x->r);
     list_del(&x->r.link);
     buf_release(&x->out);
+    pack_close(x->pack);
+    x->pack = NULL;
     if (s->pooled >= CONN_EXCHANGES_POOL) {
         arena_release(&x->r.arena);
         mem_free(x);
@@ -166,11 +168,31 @@ static void to_sent(struct http_conn *c, struct exchange *x)
     list_push(&c->sent, &x->r.link);
 }
 
+/* Packs what a stream has so far; false, and the connection closed, when memory is out. */
+static bool pack_part(struct http_conn *c, struct exchange *x, bool last)
+{
+    struct buf packed;
+
+    if (!x->pack || (x->out.len == 0 && !last))
+        return true;
+    buf_init(&packed);
+    if (pack_put(x->pack, x->out.data, x->out.len, last, &packed) < 0) {
+        buf_release(&packed);
+        conn_abort(c);
+        return false;
+    }
+    buf_release(&x->out);
+    x->out = packed;
+    return true;
+}
+
 /* What a stream has so far leaves as one chunk; with its end, the last one too. */
 static void flush_stream(struct http_conn *c, struct exchange *x, struct gather *g)
 {
     bool done = x->state == EXCHANGE_DONE;
 
+    if (!pack_part(c, x, done))
+        return;
     if (x->out.len > 0 && x->chunked)
         add(g, g->size, (size_t)snprintf(g->size, sizeof(g->size), "%zx\r\n", x->out.len));
     add(g, x->out.data, x->out.len);

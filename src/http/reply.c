@@ -255,6 +255,18 @@ void http_stream_begin(struct http_request *r, int status, const char *type,
     deferred_call(&r->conn->turn);
 }
 
+void http_stream_pack(struct http_request *r)
+{
+    struct exchange *x = conn_exchange(r);
+
+    assert(x->streamed && !x->head.text);
+    if (x->pack || r->method == HTTP_HEAD)
+        return;
+    x->pack = pack_open();
+    if (x->pack) /* without memory they leave as they are */
+        http_answer_header(r, "content-encoding", "gzip");
+}
+
 size_t http_stream_write(struct http_request *r, const char *data, size_t len)
 {
     struct exchange *x = conn_exchange(r);

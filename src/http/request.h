@@ -141,6 +141,8 @@ void http_stream_begin(struct http_request *r, int status, const char *type,
                        void (*drained)(void *ctx, struct http_request *r), void *ctx);
 size_t http_stream_write(struct http_request *r, const char *data, size_t len);
 enum { HTTP_STREAM_ROOM = 65536 };
+/* From `answering`: the parts leave packed by gzip, each readable when it comes. */
+void http_stream_pack(struct http_request *r);
 void http_stream_end(struct http_request *r);
 /* True once the client has gone: what is written is dropped. */
 bool http_is_gone(const struct http_request *r);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -169,6 +170,21 @@ static void do_stream(struct http_request *r)
     pour(h, r);
 }
 
+static void on_answering(void *ctx, struct http_request *r)
+{
+    (void)ctx;
+    http_stream_pack(r);
+}
+
+static void do_packed(struct http_request *r)
+{
+    r->watch.answering = on_answering;
+    http_stream_begin(r, 200, "text/plain", NULL, NULL);
+    for (int i = 0; i < 3; i++)
+        (void)http_stream_write(r, web.filler, 1000);
+    http_stream_end(r);
+}
+
 static void do_tail(struct http_request *r)
 {
     struct held *h = hold(r, &web.tails);
@@ -223,10 +239,11 @@ static const struct {
     const char *path;
     void (*fn)(struct http_request *r);
 } handlers[] = {
-    { "/hello", do_hello }, { "/echo", do_echo },     { "/skip", do_skip },
-    { "/hold", do_hold },   { "/early", do_early },   { "/release", do_release },
-    { "/big", do_big },     { "/stream", do_stream }, { "/tail", do_tail },
-    { "/claim", do_claim }, { "/show", do_show },     { "/stats", do_stats },
+    { "/hello", do_hello },   { "/echo", do_echo },     { "/skip", do_skip },
+    { "/hold", do_hold },     { "/early", do_early },   { "/release", do_release },
+    { "/big", do_big },       { "/stream", do_stream }, { "/tail", do_tail },
+    { "/packed", do_packed }, { "/claim", do_claim },   { "/show", do_show },
+    { "/stats", do_stats },
 };
 
 static void on_request(void *ctx, struct http_request *r)
@@ -328,6 +345,7 @@ void webserver_start(struct webserver *s, const struct webserver_option *options
     assert_true(s->pid >= 0);
     if (s->pid == 0) {
         close(ends[0]);
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when the test fails half-way */
         child(ends[1], options, n);
     }
     close(ends[1]);

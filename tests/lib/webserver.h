@@ -9,6 +9,7 @@
  *   GET  /release          answers all that are held, then itself with how many
  *   GET  /big?size=n       n bytes
  *   GET  /stream?n=&size=  n parts of `size` bytes, and no more than the client takes
+ *   GET  /packed           three parts, packed
  *   GET  /tail             a stream that stays open: each /release adds "tick\n" to it
  *   GET  /claim?key=n      200, or 429 when http_conn_claim says no
  *   GET  /show             method, path, query, id and headers as the handler sees them

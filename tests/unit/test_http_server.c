@@ -1,4 +1,5 @@
 /* tests/unit/test_http_server.c - what a client sees of the HTTP server. */
+#include "http/pack.h"
 #include "lib/rawhttp.h"
 #include "lib/webserver.h"
 
@@ -369,6 +370,56 @@ static void handlers_see_headers_in_one_form(void **state)
     raw_close(&c);
 }
 
+static void bodies_and_streams_may_be_packed(void **state)
+{
+    static char text[5000];
+    struct arena a;
+    struct slice back;
+    struct buf packed;
+    struct pack *z;
+    struct err e;
+    struct raw c;
+    char head[256];
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    arena_init(&a, 0);
+    z = pack_open();
+    assert_non_null(z);
+    buf_init(&packed);
+    assert_int_equal(pack_put(z, text, sizeof(text), true, &packed), 0);
+    pack_close(z);
+    raw_open(&c, server.port);
+    (void)snprintf(head, sizeof(head),
+                   "POST /echo?max=5000 HTTP/1.1\r\nHost: t\r\nContent-Encoding: gzip\r\n"
+                   "Content-Length: %zu\r\n\r\n",
+                   packed.len);
+    raw_puts(&c, head);
+    raw_send(&c, packed.data, packed.len);
+    assert_true(raw_read(&c));
+    assert_int_equal(c.answer.status, 200);
+    assert_int_equal(c.answer.body_len, 5000);
+    assert_int_equal(raw_ask(&c, GET("/packed")), 200);
+    assert_string_equal(raw_header(&c, "content-encoding"), "gzip");
+    assert_int_equal(
+        pack_undo((struct slice){ c.answer.body, c.answer.body_len }, 3000, &a, &back, &e), 0);
+    assert_int_equal(back.len, 3000);
+    memcpy(strstr(head, "max=5000"), "max=4999", 8);
+    raw_puts(&c, head);
+    raw_send(&c, packed.data, packed.len);
+    assert_true(raw_read(&c));
+    assert_int_equal(c.answer.status, 413);
+    assert_true(raw_ended(&c));
+    raw_close(&c);
+    raw_open(&c, server.port);
+    assert_int_equal(raw_ask(&c, "POST /echo HTTP/1.1\r\nHost: t\r\nContent-Encoding: br\r\n"
+                                 "Content-Length: 1\r\n\r\nx"),
+                     415);
+    raw_close(&c);
+    buf_release(&packed);
+    arena_release(&a);
+}
+
 static void a_drain_finishes_what_is_under_way(void **state)
 {
     struct webserver own;
@@ -412,6 +463,7 @@ int main(void)
         cmocka_unit_test(an_early_answer_stands_in_for_a_late_one),
         cmocka_unit_test(an_error_is_a_problem_object),
         cmocka_unit_test(handlers_see_headers_in_one_form),
+        cmocka_unit_test(bodies_and_streams_may_be_packed),
         cmocka_unit_test(a_drain_finishes_what_is_under_way),
     };
 
