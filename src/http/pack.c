@@ -1,5 +1,5 @@
 /*
- * http/pack.c - two uses of zlib beside gzip.c, with memory from base/mem so that tests can fail it.
+ * http/pack.c - two uses of zlib beside gzip.c; its memory is base/mem's, so tests can fail it.
  *
  * A stream gets a window of 4 KiB: zlib's default would hold 256 KiB for each that is open.
  * Unpacking grows its room by doubling and stops one byte over the limit.
