@@ -512,12 +512,12 @@ void conn_open(struct http_server *s, int fd, const char *peer, uint64_t address
     deferred_init(&c->turn, s->loop, on_turn, c);
     c->address = address;
     memcpy(c->peer, peer, strlen(peer) + 1);
-    c->read_due_us = clock_mono_us() + s->idle_us;
+    c->read_due_us = clock_mono_us() + (s->tls ? s->head_us : s->idle_us); /* with the handshake */
     c->write_due_us = INT64_MAX;
     list_push(&s->conns, &c->link);
     s->stats.connections++;
     s->stats.connections_max = MAX(s->stats.connections_max, s->stats.connections);
-    stream_open(&c->stream, &s->hub, fd, &events, c);
+    stream_open(&c->stream, &s->hub, fd, s->tls, &events, c);
     deferred_call(&c->turn);
 }
 

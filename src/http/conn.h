@@ -99,6 +99,7 @@ struct http_server {
     struct http_server_options options;
     struct stream_hub hub;
     struct listener *listener; /* owned; NULL once draining */
+    struct tls *tls;           /* owned; NULL: plain */
     int port;
     struct parse_limits limits;
     int64_t head_us, body_us, idle_us, write_us;
@@ -118,7 +119,6 @@ struct http_server {
     void *drained_ctx, *closed_ctx;
 };
 
-/* conn.c */
 void conn_open(struct http_server *s, int fd, const char *peer, uint64_t address);
 /* At once: requests under way see `gone`. */
 void conn_abort(struct http_conn *c);

@@ -74,7 +74,10 @@ struct exchange *conn_new_exchange(struct http_conn *c)
     if (!x)
         return NULL;
     arena = x->r.arena;
-    *x = (struct exchange){ .r = { .arena = arena, .conn = c, .start_us = c->first_us } };
+    *x = (struct exchange){ .r = { .arena = arena,
+                                   .conn = c,
+                                   .start_us = c->first_us,
+                                   .secure = c->server->tls != NULL } };
     list_init(&x->r.link);
     buf_init(&x->out);
     x->headers_end = &x->headers;

@@ -150,7 +150,22 @@ static void free_server(struct http_server *s)
     map_release(&s->addresses);
     map_release(&s->keys);
     stream_hub_close(&s->hub);
+    tls_close(s->tls);
     mem_free(s);
+}
+
+/* With a certificate there is TLS; half a pair is a mistake, and never no TLS. */
+static int open_tls(struct http_server *s, struct err *e)
+{
+    const char *cert = config_text(s->options.config, CONFIG_TLS_CERT);
+    const char *key = config_text(s->options.config, CONFIG_TLS_KEY);
+
+    if (!cert[0] && !key[0])
+        return 0;
+    if (!cert[0] || !key[0])
+        return err_set(e, IFP_EINVALID, "tls-cert and tls-key belong together: %s is missing",
+                       cert[0] ? "tls-key" : "tls-cert");
+    return tls_open(cert, key, &s->tls, e);
 }
 
 int http_server_open(struct loop *l, const struct http_server_options *o, struct http_server **ret,
@@ -177,6 +192,9 @@ int http_server_open(struct loop *l, const struct http_server_options *o, struct
     rc = stream_hub_open(l, &s->hub, e);
     if (rc < 0)
         goto err;
+    rc = open_tls(s, e);
+    if (rc < 0)
+        goto err;
     rc = listener_open(l, &lo, &s->listener, e);
     if (rc < 0)
         goto err;
@@ -196,9 +214,10 @@ int http_server_port(const struct http_server *s)
 
 int http_server_reload(struct http_server *s, struct err *e)
 {
-    (void)s;
-    err_clear(e);
-    return 0;
+    if (!s->tls)
+        return 0;
+    return tls_reload(s->tls, config_text(s->options.config, CONFIG_TLS_CERT),
+                      config_text(s->options.config, CONFIG_TLS_KEY), e);
 }
 
 struct http_server_stats http_server_stats(const struct http_server *s)

@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/jsonscan.h"
 #include "loop/loop.h"
+#include "net/tls.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,7 +37,8 @@ struct stream_events {
 struct stream_hub {
     struct loop *loop; /* borrowed */
     char *inbox;       /* owned: STREAM_READ_MAX bytes that came last */
-    char *plain;       /* owned: STREAM_PLAIN_MAX bytes, deciphered or to be ciphered */
+    char *plain;       /* owned: STREAM_PLAIN_MAX bytes that were deciphered last */
+    char *record;      /* owned: STREAM_PLAIN_MAX bytes to be enciphered */
     int64_t bytes_in, bytes_out;
 };
 
@@ -45,23 +47,25 @@ enum { STREAM_READ_MAX = 65536, STREAM_PLAIN_MAX = 16384, STREAM_PARTS_MAX = 32 
 /* Embedded in its owner. */
 struct stream {
     uv_tcp_t tcp;
-    uv_write_t request; /* in flight while `sending` holds something */
-    struct stream_hub *hub;
+    uv_write_t request;                 /* in flight while `sending` holds something */
+    struct stream_hub *hub;             /* borrowed */
     const struct stream_events *events; /* static */
     void *ctx;
-    struct buf out;         /* waits behind `sending` */
-    struct buf sending;     /* in libuv's hands */
-    size_t read_max;        /* bytes wanted at once; 0: none */
-    struct deferred teller; /* tells that it broke */
+    struct buf out;          /* waits behind `sending` */
+    struct buf sending;      /* in libuv's hands */
+    size_t read_max;         /* bytes wanted at once; 0: none */
+    struct tls_session *tls; /* owned; NULL: plain */
+    struct deferred teller;  /* tells that it broke */
+    struct deferred reader;  /* goes on with bytes of TLS that were kept */
     bool ended, broken, ending, shut, closing;
 };
 
 int stream_hub_open(struct loop *l, struct stream_hub *ret, struct err *e) MUSTCHECK;
 void stream_hub_close(struct stream_hub *hub);
 
-/* Takes the socket.  What goes wrong here makes it a broken stream, which `end` tells later.
- * Nothing is read before stream_read. */
-void stream_open(struct stream *s, struct stream_hub *hub, int fd,
+/* Takes the socket; tls NULL: plain.  What goes wrong here makes it a broken stream, which `end`
+ * tells later.  Nothing is read before stream_read. */
+void stream_open(struct stream *s, struct stream_hub *hub, int fd, struct tls *tls,
                  const struct stream_events *events, void *ctx);
 /* How many bytes may come at once from now on; 0 stops reading. */
 void stream_read(struct stream *s, size_t max);

@@ -31,7 +31,7 @@ static struct {
     struct config config;
     struct list held, tails;
     int64_t gone, given, finished, produced;
-    char filler[65536];
+    char filler[131072];
 } web;
 
 /* ---- handlers ---- */

@@ -58,7 +58,7 @@ static void what_was_packed_comes_out_again(void **state)
 
 static void a_bomb_does_not_go_off(void **state)
 {
-    enum { SIZE = 200 * 1024 * 1024, LIMIT = 1024 * 1024 };
+    enum { SIZE = 64 * 1024 * 1024, LIMIT = 1024 * 1024 };
     char *zeros = calloc(1, SIZE);
     struct slice packed, back;
     struct arena a, b;
