@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "pg/pgsync.h"
 #include "store/payload.h"
 #include "store/statements.h"
@@ -548,6 +549,8 @@ static void answer_one(struct starts *s, struct start *start, const struct pgres
     if (!code) {
         start->exec_id = pgres_int8(res, row, 0);
         start->created = pgres_bool(res, row, 1);
+        if (start->created)
+            metrics_add(METRIC_STARTED, "api", 1);
         start->done(start, 0, NULL);
     } else if (strcmp(code, "23505") == 0 && ++start->tries < TRIES_MAX) {
         wait_again(s, start); /* the clock went back: it gets another id */

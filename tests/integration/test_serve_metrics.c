@@ -93,11 +93,57 @@ static void requests_are_spans_of_the_callers_trace(void **state)
     receiver_close(receiver);
 }
 
+/* The span in any of the requests that is followed by this text; false: there is none. */
+static bool find_span(struct receiver *collector, const char *behind, char ret[17])
+{
+    for (int i = 1; i <= receiver_count(collector); i++) {
+        const char *body = receiver_get(collector, i)->body, *at = strstr(body, behind);
+
+        if (at && at - body >= 16) {
+            snprintf(ret, 17, "%.16s", at - 16);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The request under its caller's span, the execution under the request, its step under that. */
+static void an_execution_hangs_under_its_request(void **state)
+{
+    struct receiver *collector = receiver_open(NULL, NULL);
+    char endpoint[64], request[17], execution[17], step[17], behind[160];
+    struct httptest_answer a;
+
+    (void)state;
+    snprintf(endpoint, sizeof(endpoint), "http://127.0.0.1:%d", receiver_port(collector));
+    httptest_open(&t);
+    httptest_serve(&t, &server, "tests/programs/demo",
+                   (const char *const[]){ "--otlp-endpoint", endpoint, NULL });
+    httptest_request(&t, server.port, "POST", "/v1/workflows/echo/executions",
+                     PARENT "content-type: application/json\r\n",
+                     "{\"input\": 7, \"mode\": \"sync\"}", &a);
+    httptest_expect(&a, 200, "/data", "7");
+    httptest_expect(&a, 200, "/trace/id", "\"" TRACE "\"");
+    assert_string_equal(httptest_header(&a, "x-inferpipe-trace"), TRACE);
+    httptest_release(&a);
+    httptest_stop(&server);
+    assert_true(find_span(collector, "\",\"parentSpanId\":\"b7ad6b7169203331\"", request));
+    snprintf(behind, sizeof(behind), "\",\"parentSpanId\":\"%s\",\"name\":\"echo\"", request);
+    assert_true(find_span(collector, behind, execution));
+    snprintf(behind, sizeof(behind), "\",\"parentSpanId\":\"%s\",\"name\":\"echo\"", execution);
+    assert_true(find_span(collector, behind, step));
+    snprintf(behind, sizeof(behind), "\",\"parentSpanId\":\"%s\",\"name\":\"attempt\"", step);
+    assert_true(find_span(collector, behind, step));
+    httptest_close(&t);
+    receiver_close(collector);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(metrics_tell_of_requests_and_the_database, httptest_cleanup),
         cmocka_unit_test_teardown(requests_are_spans_of_the_callers_trace, httptest_cleanup),
+        cmocka_unit_test_teardown(an_execution_hangs_under_its_request, httptest_cleanup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

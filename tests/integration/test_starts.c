@@ -5,6 +5,7 @@
 #include "store/starts.h"
 
 #include "base/fault.h"
+#include "base/metrics.h"
 #include "lib/enginetest.h"
 #include "lib/looptest.h"
 #include "store/hub.h"
@@ -91,6 +92,8 @@ static struct start *add(int i)
 
 static void all_that_come_together_go_together(void **state)
 {
+    int64_t before = metrics_get(METRIC_STARTED, "api");
+
     open_starts(state, "10000");
     for (int i = 0; i < MANY; i++)
         starts_add(f.starts, add(i));
@@ -98,6 +101,7 @@ static void all_that_come_together_go_together(void **state)
     assert_int_equal(f.failed, 0);
     for (int i = 0; i < MANY; i++)
         assert_true(f.items[i].created);
+    assert_int_equal(metrics_get(METRIC_STARTED, "api"), before + MANY);
     enginetest_sql("1200", "select count(*) from inferpipe._inferpipe_runs");
     assert_true(testdb_int8("select count(distinct xmin::text) from inferpipe._inferpipe_runs") <
                 10);
