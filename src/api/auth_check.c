@@ -109,29 +109,6 @@ static int check_api_key(struct auth_slot *slot, const struct keyring_key *key, 
     return 0;
 }
 
-/* Of the scopes that the token names, those that its key may give; all of these when it names
- * none. */
-static uint32_t claimed_scopes(const char *claim, uint32_t allowed)
-{
-    uint32_t scopes = 0;
-    char name[64];
-
-    if (!claim)
-        return allowed;
-    while (*claim) {
-        size_t len = strcspn(claim, " ");
-        int scope;
-
-        (void)snprintf(name, sizeof(name), "%.*s", (int)MIN(len, sizeof(name) - 1), claim);
-        scope = len < sizeof(name) ? scope_find(name) : -1;
-        if (scope >= 0)
-            scopes |= UINT32_C(1) << scope;
-        claim += len;
-        claim += strspn(claim, " ");
-    }
-    return scopes & allowed;
-}
-
 static int check_jwt(struct auth_slot *slot, const struct keyring_key *key, struct err *e)
 {
     struct jwt_claims claims;
@@ -145,7 +122,7 @@ static int check_jwt(struct auth_slot *slot, const struct keyring_key *key, stru
                    e);
     if (rc != 0)
         return rc;
-    slot->caller.scopes = claimed_scopes(claims.scope, key->scopes);
+    slot->caller.scopes = key->scopes & (claims.scope ? scope_read(claims.scope) : SCOPE_ALL);
     (void)snprintf(slot->caller.name, sizeof(slot->caller.name), "%s", claims.subject);
     return 0;
 }

@@ -228,25 +228,6 @@ int keyring_ask(struct keyring *k, const char *name, struct keyring_wait *w, str
 
 /* ---- the answer ----------------------------------------------------------------------------- */
 
-static uint32_t read_scopes(const char *text)
-{
-    uint32_t scopes = 0;
-    char name[64];
-
-    while (*text) {
-        size_t len = strcspn(text, " ");
-
-        (void)snprintf(name, sizeof(name), "%.*s", (int)MIN(len, sizeof(name) - 1), text);
-        if (strcmp(name, "*") == 0)
-            scopes = SCOPE_ALL;
-        else if (scope_find(name) >= 0)
-            scopes |= UINT32_C(1) << scope_find(name);
-        text += len;
-        text += strspn(text, " ");
-    }
-    return scopes;
-}
-
 static int64_t number_at(const struct pgres *res, int row, int col)
 {
     return pgres_null(res, row, col) ? 0 : pgres_int4(res, row, col);
@@ -276,7 +257,7 @@ static void read_api_key(const struct pgres *res, int row, struct keyring_key *k
     (void)snprintf(key->workspace, sizeof(key->workspace), "%s", pgres_text(res, row, WORKSPACE));
     (void)snprintf(key->name, sizeof(key->name), "%s", pgres_text(res, row, NAME));
     memcpy(key->hash, hash.text, sizeof(key->hash));
-    key->scopes = read_scopes(pgres_text(res, row, SCOPE));
+    key->scopes = scope_read(pgres_text(res, row, SCOPE));
     key->rate_per_min = number_at(res, row, RATE);
     key->burst = number_at(res, row, BURST);
     key->expires_us = pgres_null(res, row, EXPIRES) ? 0 : pgres_timestamptz(res, row, EXPIRES);
@@ -330,7 +311,7 @@ static int read_jwt_key(const struct keyring *k, const struct pgres *res, int ro
     key->workspace_id = pgres_int4(res, row, WORKSPACE_ID);
     (void)snprintf(key->workspace, sizeof(key->workspace), "%s", pgres_text(res, row, WORKSPACE));
     (void)snprintf(key->name, sizeof(key->name), "%s", kid);
-    key->scopes = read_scopes(pgres_text(res, row, SCOPE));
+    key->scopes = scope_read(pgres_text(res, row, SCOPE));
     key->rate_per_min = number_at(res, row, RATE);
     key->burst = number_at(res, row, BURST);
     key->db_us = pgres_timestamptz(res, row, NOW);

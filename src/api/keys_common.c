@@ -9,59 +9,9 @@
 
 enum { LIMIT = 100, LIMIT_MAX = 1000 };
 
-/* ---- scopes --------------------------------------------------------------------------------- */
-
-static void append_scope(char scopes[KEYS_SCOPES_SIZE], const char *name)
-{
-    size_t len = strlen(scopes);
-
-    (void)snprintf(scopes + len, KEYS_SCOPES_SIZE - len, "%s%s", len ? " " : "", name);
-}
-
-/* Names of the scopes in a set. */
-static void write_scopes(uint32_t set, char scopes[KEYS_SCOPES_SIZE])
-{
-    scopes[0] = '\0';
-    if (set == SCOPE_ALL) {
-        append_scope(scopes, "*");
-        return;
-    }
-    for (int i = 0; i < SCOPES; i++)
-        if (set & UINT32_C(1) << i)
-            append_scope(scopes, scope_name((enum scope)i));
-}
-
-/* The next of names with blanks between them; false at the end. */
-static bool next_scope(const char **names, char ret[64])
-{
-    size_t len = strcspn(*names, " ");
-
-    if (len == 0)
-        return false;
-    (void)snprintf(ret, 64, "%.*s", (int)MIN(len, 63), *names);
-    *names += len;
-    *names += strspn(*names, " ");
-    return true;
-}
-
-/* Names that are not there count nothing. */
-static uint32_t read_set(const char *names)
-{
-    uint32_t set = 0;
-    char name[64];
-
-    while (next_scope(&names, name)) {
-        if (strcmp(name, "*") == 0)
-            set = SCOPE_ALL;
-        else if (scope_find(name) >= 0)
-            set |= UINT32_C(1) << scope_find(name);
-    }
-    return set;
-}
-
 int keys_may_give(const struct keys_wanted *w, const char *names, struct err *e)
 {
-    uint32_t beyond = read_set(names) & ~w->mine;
+    uint32_t beyond = scope_read(names) & ~w->mine;
 
     for (int i = 0; i < SCOPES; i++)
         if (beyond & UINT32_C(1) << i)
@@ -132,7 +82,7 @@ static void take_scopes(struct body *b, struct keys_wanted *w)
         else
             set |= UINT32_C(1) << scope_find(name);
     }
-    write_scopes(set, w->scopes);
+    scope_write(set, w->scopes);
 }
 
 bool keys_read_body(struct http_request *r, const struct body_field *fields, size_t count,
@@ -161,10 +111,10 @@ bool keys_read_body(struct http_request *r, const struct body_field *fields, siz
 
 void keys_write_rights(struct answer *a, const char *scopes, int64_t rate, int64_t burst)
 {
-    char name[64];
+    char name[SCOPE_NAME_SIZE];
 
     answer_array(a, "scopes");
-    while (next_scope(&scopes, name))
+    while (scope_next(&scopes, name))
         answer_text(a, NULL, name);
     answer_close(a);
     if (rate == 0)

@@ -7,7 +7,7 @@
 #include "api/offload.h"
 #include "store/client_keys.h"
 
-enum { KEYS_SCOPES_MAX = 64, KEYS_SCOPES_SIZE = 1024, KEYS_RATE_MAX = 10000000 };
+enum { KEYS_SCOPES_MAX = 64, KEYS_RATE_MAX = 10000000 };
 
 /* What a request wants; in its arena. */
 struct keys_wanted {
@@ -16,7 +16,7 @@ struct keys_wanted {
     const char *id;              /* of the path */
     const char *before;          /* the cursor */
     struct slice scope_list;     /* JSON */
-    char scopes[KEYS_SCOPES_SIZE];
+    char scopes[SCOPE_TEXT_SIZE];
     int64_t lifetime_ms, rate, burst, overlap_ms, limit;
     const char *kid, *issuer, *audience, *public_key, *secret;
     int alg;
@@ -37,8 +37,8 @@ int keys_may_give(const struct keys_wanted *w, const char *names, struct err *e)
 struct keys_page {
     struct answer answer;
     int64_t limit, count;
-    char last[128];                /* the name of the last one written */
-    char scopes[KEYS_SCOPES_SIZE]; /* of the last one seen */
+    char last[128];               /* the name of the last one written */
+    char scopes[SCOPE_TEXT_SIZE]; /* of the last one seen */
 };
 
 void keys_page_begin(struct keys_page *p, struct offload_call *call, int64_t limit);

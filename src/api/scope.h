@@ -4,6 +4,7 @@
 
 #include "base/base.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* number, name, text */
@@ -35,5 +36,14 @@ int scope_find(const char *name);
 
 /* Sets of scopes are bits: 1u << scope. */
 #define SCOPE_ALL ((UINT32_C(1) << SCOPES) - 1)
+
+/* Sets as texts: names with blanks between them, as the database and tokens have them; "*" is all,
+ * also those of later versions. */
+enum { SCOPE_NAME_SIZE = 64, SCOPE_TEXT_SIZE = 1024 };
+/* Takes the next name off the text; false at its end.  One that is too long comes cut. */
+bool scope_next(const char **text, char ret_name[SCOPE_NAME_SIZE]);
+/* Names that are not there count nothing. */
+uint32_t scope_read(const char *text);
+void scope_write(uint32_t set, char ret[SCOPE_TEXT_SIZE]);
 
 #endif

@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum { LIST_MAX = 1000, LIST_DEFAULT = 100, US_PER_MS = 1000 };
-enum { RATE_MAX = 10000000, SCOPES_SIZE = 1024 };
+enum { RATE_MAX = 10000000 };
 
 static const struct table_column list_columns[] = {
     { "id", "KEY" },
@@ -75,7 +75,7 @@ static void add_key(void *ctx, const struct client_key *key)
 /* ---- create, rotate ------------------------------------------------------------------------- */
 
 /* The scopes given, each checked, with blanks between them; "*" when there are none. */
-static int read_scopes(const struct cli *c, char ret[SCOPES_SIZE], struct err *e)
+static int read_scopes(const struct cli *c, char ret[SCOPE_TEXT_SIZE], struct err *e)
 {
     const char *name;
     size_t len = 0;
@@ -86,12 +86,12 @@ static int read_scopes(const struct cli *c, char ret[SCOPES_SIZE], struct err *e
         if (strcmp(name, "*") != 0 && scope_find(name) < 0)
             return err_set(e, IFP_EINVALID,
                            "--scope: there is no scope \"%.40s\"; see docs/security.md", name);
-        if (len + strlen(name) + 2 > SCOPES_SIZE)
+        if (len + strlen(name) + 2 > SCOPE_TEXT_SIZE)
             return err_set(e, IFP_EINVALID, "--scope: too many");
-        len += (size_t)snprintf(ret + len, SCOPES_SIZE - len, "%s%s", len ? " " : "", name);
+        len += (size_t)snprintf(ret + len, SCOPE_TEXT_SIZE - len, "%s%s", len ? " " : "", name);
     }
     if (len == 0)
-        (void)snprintf(ret, SCOPES_SIZE, "*");
+        (void)snprintf(ret, SCOPE_TEXT_SIZE, "*");
     return 0;
 }
 
@@ -117,8 +117,8 @@ static int read_rate(const struct cli *c, int64_t *ret, struct err *e)
     return 0;
 }
 
-static int read_wanted(const struct cli *c, struct client_key_wanted *w, char scopes[SCOPES_SIZE],
-                       struct err *e)
+static int read_wanted(const struct cli *c, struct client_key_wanted *w,
+                       char scopes[SCOPE_TEXT_SIZE], struct err *e)
 {
     int rc = read_scopes(c, scopes, e);
 
@@ -160,7 +160,7 @@ static int print_new(const struct cli *c, struct table *t, const char *text, str
 int cmd_key_create(struct cli *c, struct err *e)
 {
     struct client_key_wanted w = { 0 };
-    char scopes[SCOPES_SIZE], text[APIKEY_SIZE];
+    char scopes[SCOPE_TEXT_SIZE], text[APIKEY_SIZE];
     struct client client;
     struct table t;
     int rc = read_wanted(c, &w, scopes, e);
