@@ -19,6 +19,7 @@
 #include "base/duration.h"
 #include "base/traceparent.h"
 #include "core/retry.h"
+#include "http/client.h"
 #include "store/client.h"
 
 #include <assert.h>
@@ -152,6 +153,7 @@ static void check_rules(struct body *b, const char *at, const struct run_limits 
                         const struct run_wanted *w)
 {
     struct traceparent t;
+    struct err why;
 
     check_payload(b, at, "/input", w->input, limits->payload_max);
     check_payload(b, at, "/message/payload", w->payload, limits->payload_max);
@@ -168,9 +170,8 @@ static void check_rules(struct body *b, const char *at, const struct run_limits 
         refuse(b, at, "/runAt", "not together with delayMs");
     if (w->run_at_us < 0)
         refuse(b, at, "/runAt", "must not be before 1970");
-    if (w->webhook_url && strncmp(w->webhook_url, "https://", 8) != 0 &&
-        strncmp(w->webhook_url, "http://", 7) != 0)
-        refuse(b, at, "/webhookUrl", "must begin with https:// or http://");
+    if (w->webhook_url && http_url_check(w->webhook_url, &why) != 0)
+        refuse(b, at, "/webhookUrl", why.text);
 }
 
 int runs_start_read(struct body *b, struct slice json, const char *at, bool bulk,

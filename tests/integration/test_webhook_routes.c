@@ -242,6 +242,44 @@ static void the_workspace_has_a_secret_of_its_own(void **state)
     httptest_release(&a);
 }
 
+/* From the start over HTTP to the receiver: as the SDK's users see it. */
+static void a_start_brings_its_own_url(void **state)
+{
+    struct receiver *r = receiver_open(NULL, NULL);
+    struct httptest_answer a = ask("POST", "/v1/webhooks/secret", "{\"overlapMs\":0}");
+    char body[TEXT], secret[TEXT], id[TEXT];
+    const struct receiver_request *q;
+
+    (void)state;
+    keep(&a, "/secret", secret);
+    httptest_release(&a);
+    snprintf(body, sizeof(body),
+             "{\"input\":{\"n\":1.50},\"mode\":\"sync\",\"metadata\":{\"customerId\":\"cus_1\"},"
+             "\"webhookUrl\":\"http://127.0.0.1:%d/own\"}",
+             receiver_port(r));
+    a = ask("POST", "/v1/workflows/test-echo/executions", body);
+    assert_int_equal(a.status, 200);
+    keep(&a, "/id", id);
+    httptest_release(&a);
+    assert_true(receiver_wait(r, 1));
+    q = receiver_get(r, 1);
+    assert_memory_equal(q->head, "POST /own ", 10);
+    assert_non_null(strstr(q->body, id));
+    assert_non_null(strstr(q->body, "1.50"));
+    assert_non_null(strstr(q->body, "\"metadata\":{\"customerId\": \"cus_1\"}"));
+    assert_int_equal(verify(q, secret), 0);
+    a = ask("GET", "/v1/executions", NULL); /* deliveries only when they are asked for */
+    assert_non_null(strstr(a.body, id));
+    assert_null(strstr(a.body, "inferpipe.webhook"));
+    httptest_release(&a);
+    ask_expect("GET", "/v1/executions?workflow=inferpipe.webhook&limit=1", NULL, 200,
+               "/data/0/workflowId", "\"inferpipe.webhook\"");
+    ask_expect("POST", "/v1/workflows/test-echo/executions",
+               "{\"webhookUrl\":\"http://user:pass@example.com/\"}", 400, "/errors/0/pointer",
+               "\"/webhookUrl\"");
+    receiver_close(r);
+}
+
 /* With a key of theirs, or one that may only look. */
 static void others_see_and_change_nothing(void **state)
 {
@@ -296,6 +334,7 @@ int main(void)
         cmocka_unit_test(mistakes_are_named_by_pointer),
         cmocka_unit_test(deliveries_are_listed_and_sent_again),
         cmocka_unit_test(the_workspace_has_a_secret_of_its_own),
+        cmocka_unit_test(a_start_brings_its_own_url),
         cmocka_unit_test(others_see_and_change_nothing),
     };
 
