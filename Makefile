@@ -70,8 +70,9 @@ RELEASES := $(BUILD)/tests/programs/release-2 $(BUILD)/tests/programs/release-3
 FLOOR := $(BUILD)/bench/floor
 BENCH_CHAIN := $(BUILD)/bench/chain
 # What makes chaos, and the worker that it happens to.
-CHAOS_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/chaos/worker.c,$(wildcard tests/chaos/*.c)))
-CHAOS := $(BUILD)/tests/chaos/chaos $(BUILD)/tests/chaos/worker
+CHAOS_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/chaos/worker.c tests/chaos/http.c,\
+    $(wildcard tests/chaos/*.c)))
+CHAOS := $(BUILD)/tests/chaos/chaos $(BUILD)/tests/chaos/worker $(BUILD)/tests/chaos/http
 # What a fuzzer drives; without one a target replays its corpus.
 FUZZ := $(patsubst %.c,$(BUILD)/%,$(filter-out %/replay.c,$(wildcard tests/fuzz/*.c)))
 CHOSEN_FUZZ := $(if $(T),$(foreach f,$(FUZZ),$(if $(findstring $(T),$(notdir $f)),$f)),$(FUZZ))
@@ -114,6 +115,13 @@ chaos chaos-failover:
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(CHAOS)
 	$(Q)$(BUILD)/tests/chaos/chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
 	    $(if $(findstring failover,$@),--failover --calm)
+
+# Starts over HTTP at two servers that are killed, over a network that loses replies: SECONDS, SEED.
+.PHONY: chaos-http
+chaos-http:
+	$(Q)scripts/deps run test
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(BUILD)/tests/chaos/http
+	$(Q)$(BUILD)/tests/chaos/http $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 # The C tests alone: what psql and the shell do is not measured.  With SAN also a sanitizer's run.
 coverage:
@@ -238,9 +246,12 @@ $(BUILD)/tests/chaos/%.o: tests/chaos/%.c
 
 $(CHAOS): $(BUILD)/tests/chaos/%: $(BUILD)/tests/chaos/%.o $(INTERNAL)
 	$(call say,LD)
-	$(Q)$(CC) -pie $(LDFLAGS) $(filter %.o,$^) $(INTERNAL) $(PKG_LIBS) -o $@
+	$(Q)$(CC) -pie $(LDFLAGS) $(filter %.o,$^) $(filter %lib.a,$^) $(INTERNAL) \
+	    $(if $(filter %lib.a,$^),-lcmocka) $(PKG_LIBS) -o $@
 
 $(BUILD)/tests/chaos/chaos: $(CHAOS_OBJ)
+$(BUILD)/tests/chaos/http: $(patsubst %,$(BUILD)/tests/chaos/%.o,check cluster proxy) \
+    $(BUILD)/tests/lib.a
 
 $(BUILD)/tests/lib.a: $(TEST_LIB_OBJ)
 	@mkdir -p $(@D)
