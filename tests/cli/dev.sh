@@ -41,6 +41,13 @@ check "nobody else gets in" test "$(stat -c %a "$folder/socket")" = 700
 check "it listens on no port" bash -c "! grep -q '^[0-9]' <(sed -n 6p '$folder/pgdata/postmaster.pid')"
 # shellcheck disable=SC1091
 . "$folder/env"
+key=$INFERPIPE_API_KEY
+expect "its server answers to its key" 0 '"id":"steps10"' \
+    curl -sS --fail-with-body -H "authorization: Bearer $key" "$INFERPIPE_BASE_URL/v1/workflows"
+check "the key is its owner's alone" test "$(stat -c %a "$folder/api-key")" = 600
+check "the page of routes needs none" \
+    curl -sSf -m 20 -o /dev/null "$INFERPIPE_BASE_URL/docs"
+check "the line that it prints works" bash -c "$(grep -o 'curl .*' "$work/dev.out") | grep -q steps10"
 expect "an execution runs" 0 '^completed$' "$demo" execution start steps10 --wait --timeout 20s
 expect "a second dev on the folder is refused" 4 'is in use by another `dev`' \
     "$demo" dev --data "$folder"
@@ -49,6 +56,7 @@ check "nothing is left running" none_left "$folder"
 
 start_dev "$ip" dev --data "$folder" --worker "$demo"
 check "it starts again, with another program's workflows" grep -q '^try:' "$work/dev.out"
+check "its key is the same" grep -q "^key $key$" "$work/dev.out"
 expect "the data is still there" 0 'steps10' "$ip" execution list
 expect "an execution runs again" 0 '^completed$' "$ip" execution start echo --wait --timeout 20s
 

@@ -4,6 +4,7 @@
 #include "lib/httptest.h"
 #include "lib/testdb.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -191,6 +192,48 @@ static void wrong_schedules_are_refused(void **state)
     expect("POST", "/v1/cron", NIGHTLY, 400, "/code", "\"INVALID_INPUT\"");
 }
 
+/* ---- the pool ------------------------------------------------------------------------------ */
+
+static void a_call_over_the_places_of_the_pool_is_refused(void **state)
+{
+    static const char *const args[] = { "--http-offload", "1", "--http-offload-queue", "1", NULL };
+    struct testdb_session *lock = testdb_session_open();
+    struct httptest_server small;
+    struct httptest_conn conns[3];
+    struct pollfd polls[3];
+    struct httptest_answer a;
+    char text[256];
+    int refused = -1;
+
+    (void)state;
+    httptest_serve(&t, &small, PROGRAM, args);
+    testdb_session_exec(lock, "begin; lock table inferpipe._inferpipe_queues");
+    (void)snprintf(text, sizeof(text), "GET /v1/queues HTTP/1.1\r\nhost: x\r\n%s\r\n", t.auth);
+    for (int i = 0; i < 3; i++) {
+        assert_true(httptest_connect(&conns[i], small.port));
+        assert_true(httptest_send(&conns[i], text, strlen(text)));
+        polls[i] = (struct pollfd){ .fd = conns[i].fd, .events = POLLIN };
+    }
+    assert_int_equal(poll(polls, 3, 8000), 1); /* whose request came last */
+    for (int i = 0; i < 3; i++)
+        refused = polls[i].revents != 0 ? i : refused;
+    assert_true(httptest_receive(&conns[refused], &a));
+    httptest_expect(&a, 503, "/code", "\"UNAVAILABLE\"");
+    assert_string_equal(httptest_header(&a, "retry-after"), "1");
+    httptest_release(&a);
+    testdb_session_exec(lock, "rollback");
+    testdb_session_close(lock);
+    for (int i = 0; i < 3; i++) {
+        if (i != refused) {
+            assert_true(httptest_receive(&conns[i], &a));
+            httptest_expect(&a, 200, "/nextCursor", "null");
+            httptest_release(&a);
+        }
+        httptest_disconnect(&conns[i]);
+    }
+    httptest_stop(&small);
+}
+
 /* ---- workspaces ----------------------------------------------------------------------------- */
 
 static void another_workspace_sees_nothing_of_it(void **state)
@@ -234,6 +277,7 @@ int main(void)
         WITH_SERVER(a_schedule_lives_from_post_to_delete),
         WITH_SERVER(a_trigger_starts_an_execution_and_stands_in_the_history),
         WITH_SERVER(wrong_schedules_are_refused),
+        WITH_SERVER(a_call_over_the_places_of_the_pool_is_refused),
         WITH_SERVER(another_workspace_sees_nothing_of_it),
         WITH_SERVER(no_key_stands_in_the_log),
     };
