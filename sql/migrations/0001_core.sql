@@ -27,6 +27,7 @@ create schema if not exists inferpipe;
 \i ../schema/debounce.sql
 \i ../schema/execution_start.sql
 \i ../schema/execution_start_batch.sql
+\i ../schema/answers.sql
 \i ../schema/execution_send.sql
 \i ../schema/execution_cancel.sql
 \i ../schema/execution_retry.sql

@@ -102,7 +102,9 @@ create table inferpipe._inferpipe_idempotency (
   created_at timestamptz not null,
   expires_at timestamptz not null,
   workspace_id int4 not null,
-  scope int2 not null,              -- 0 start
+  scope int2 not null,              -- 0 start, 1 a kept answer (answers.sql)
+  status int2,                      -- of a kept answer: its HTTP status and its sealed body; null:
+  body bytea,                       -- it is not there yet
   request_hash bytea not null,      -- another request under the same key is refused
   constraint idempotency_pkey primary key (workspace_id, scope, key),
   constraint idempotency_hash check (octet_length(request_hash) = 16)

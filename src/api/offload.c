@@ -13,6 +13,7 @@
 #include "api/offload.h"
 
 #include "api/caller.h"
+#include "api/idempotency.h"
 #include "base/mem.h"
 #include "store/dbclient.h"
 
@@ -59,7 +60,7 @@ static void on_run(struct work *w)
     err_clear(&call->err);
     call->rc = client_set_workspace(client, caller->workspace, caller->workspace_id, &call->err);
     if (call->rc == 0)
-        call->rc = call->fn(call, client, &call->err);
+        call->rc = idempotency_run(call, client, &call->err);
     put_client(call->offload, client);
 }
 
@@ -80,6 +81,8 @@ static void on_done(struct work *w)
     struct offload_call *call = CONTAINER_OF(w, struct offload_call, work);
 
     assert(call->rc <= 0 && (call->rc == 0) == (call->err.code == 0));
+    if (call->replayed)
+        http_answer_header(call->request, "idempotency-replayed", "true");
     if (call->done)
         call->done(call, call->rc, &call->err);
     else

@@ -32,7 +32,8 @@ struct offload_call {
     void *data;            /* of the handler */
     /* What `fn` leaves for the standard answer: a JSON text in the arena (text NULL: 204). */
     struct slice json;
-    int status; /* 0: 200 */
+    int status;    /* 0: 200 */
+    bool replayed; /* it is the answer of an earlier request with this Idempotency-Key */
     struct err err;
     int rc; /* of fn */
 };

@@ -225,6 +225,20 @@ static const struct pgstmt statements[STATEMENTS] = {
         " on p.before < $4::int8"
         " order by x.pos, p.seq",
     },
+    [STATEMENT_ANSWER_CLAIM] = {
+        "answer_claim",
+        "select claimed, status, body from inferpipe.answer_claim($1::int4, $2::text, $3::bytea,"
+        " $4::int8, $5::int8)",
+    },
+    [STATEMENT_ANSWER_KEEP] = {
+        "answer_keep",
+        "select inferpipe.answer_keep($1::int4, $2::text, $3::int8, $4::int2, $5::bytea,"
+        " $6::int8)",
+    },
+    [STATEMENT_ANSWER_RELEASE] = {
+        "answer_release",
+        "select inferpipe.answer_release($1::int4, $2::text, $3::int8)",
+    },
     [STATEMENT_HAS] = {
         "has",
         "select e.traceparent from inferpipe._inferpipe_executions e"
