@@ -24,32 +24,35 @@ static enum chain_verdict on_enter(void *self, struct http_request *r, void *slo
     return CHAIN_NEXT;
 }
 
-static void on_finished(void *self, struct http_request *r, void *slot)
+static void tell(struct tracer *tracer, const struct http_request *r, uint64_t parent)
 {
-    const struct slot *s = slot;
-    const char *route = r->route ? r->route->id : "none";
+    const char *code = r->error ? ifp_error_name(r->error) : NULL;
     int64_t now = clock_real_us();
     const struct span_attribute attributes[] = {
         SPAN_TEXT("http.request.method", route_method_name(r->method)),
         SPAN_TEXT("http.route", r->route ? r->route->path : "none"),
         SPAN_TEXT("inferpipe.request.id", r->id),
         SPAN_NUMBER("http.response.status_code", r->status),
-        SPAN_TEXT("inferpipe.error.code", r->error ? ifp_error_name(r->error) : ""),
+        SPAN_TEXT("inferpipe.error.code", code),
     };
 
-    if (!self || !r->trace.sampled)
-        return;
-    tracer_span(self,
+    tracer_span(tracer,
                 &(struct span){ .trace = r->trace,
-                                .parent = s->parent,
+                                .parent = parent,
                                 .kind = SPAN_SERVER,
-                                .name = route,
+                                .name = r->route ? r->route->id : "none",
                                 .start_us = now - (clock_mono_us() - r->start_us),
                                 .end_us = now,
                                 .failed = r->status >= 500 || r->status == 0,
-                                .error = r->error ? ifp_error_name(r->error) : NULL,
+                                .error = code,
                                 .attributes = attributes,
-                                .attribute_count = ARRAY_LEN(attributes) - (r->error ? 0 : 1) });
+                                .attribute_count = ARRAY_LEN(attributes) - (code ? 0 : 1) });
+}
+
+static void on_finished(void *self, struct http_request *r, void *slot)
+{
+    if (self && r->trace.sampled)
+        tell(self, r, ((const struct slot *)slot)->parent);
 }
 
 const struct interceptor tracing_interceptor = { .name = "tracing",
