@@ -435,6 +435,17 @@ static void consume_rest(struct http_conn *c)
         buf_release(&taken);
 }
 
+static void set_reading(struct http_conn *c)
+{
+    size_t max = CONN_AHEAD_MAX;
+
+    if (sm_is(&c->sm, CONN_BODY) || sm_is(&c->sm, CONN_DRAIN))
+        max = STREAM_READ_MAX;
+    else if (!c->partial && c->rest.len >= CONN_AHEAD_MAX)
+        max = 0;
+    stream_read(&c->stream, max);
+}
+
 static void on_data(void *ctx, const char *data, size_t len)
 {
     struct http_conn *c = ctx;
@@ -449,6 +460,7 @@ static void on_data(void *ctx, const char *data, size_t len)
     }
     if (buf_broken(&c->rest))
         conn_abort(c);
+    set_reading(c); /* now: before the turn ends more may come */
     deferred_call(&c->turn);
 }
 
@@ -618,17 +630,6 @@ static void set_read_due(struct http_conn *c)
         c->read_due_us = INT64_MAX;
     else if (idle && c->read_due_us == INT64_MAX)
         c->read_due_us = clock_mono_us() + c->server->idle_us;
-}
-
-static void set_reading(struct http_conn *c)
-{
-    size_t max = CONN_AHEAD_MAX;
-
-    if (sm_is(&c->sm, CONN_BODY) || sm_is(&c->sm, CONN_DRAIN))
-        max = STREAM_READ_MAX;
-    else if (!c->partial && c->rest.len >= CONN_AHEAD_MAX)
-        max = 0;
-    stream_read(&c->stream, max);
 }
 
 /* ---- the turn ---- */
