@@ -69,6 +69,7 @@ PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/programs/*.c))
 RELEASES := $(BUILD)/tests/programs/release-2 $(BUILD)/tests/programs/release-3
 FLOOR := $(BUILD)/bench/floor
 BENCH_CHAIN := $(BUILD)/bench/chain
+BENCH_HTTP := $(BUILD)/bench/http_floor $(BUILD)/bench/http_server
 # What makes chaos, and the worker that it happens to.
 CHAOS_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/chaos/worker.c tests/chaos/http.c,\
     $(wildcard tests/chaos/*.c)))
@@ -89,7 +90,7 @@ INTERNAL := $(BUILD)/libinferpipe-internal.a
 .DELETE_ON_ERROR:
 
 all: $(SHARED) $(STATIC) $(BINARY) $(EXAMPLES)
-tests: all $(CHOSEN_TESTS) $(PROGRAMS) $(RELEASES) $(SIM) $(FLOOR) $(BENCH_CHAIN) $(CHAOS) $(FUZZ)
+tests: all $(CHOSEN_TESTS) $(PROGRAMS) $(RELEASES) $(SIM) $(FLOOR) $(BENCH_CHAIN) $(BENCH_HTTP) $(CHAOS) $(FUZZ)
 
 run:
 	$(Q)scripts/deps run
@@ -165,6 +166,19 @@ cron-chaos:
 .PHONY: bench-chain
 bench-chain: $(BENCH_CHAIN)
 	$(Q)$(BENCH_CHAIN)
+
+# The HTTP server beside libuv and llhttp alone, with wrk: ROUNDS, ROUND_SECONDS.
+.PHONY: bench-http load
+bench-http:
+	$(Q)scripts/deps run bench
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) $(BENCH_HTTP)
+	$(Q)bench/http.sh $(BUILD)/bench
+
+# Memory of connections, and what slow clients cost a good one: make load LOAD=10000.
+load:
+	$(Q)scripts/deps run test
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/tests/unit/test_http_load
+	$(Q)LOAD=$(or $(LOAD),10000) $(BUILD)/tests/unit/test_http_load
 
 # Open-ended: make fuzz SECONDS=600 T=json; each target whose name contains the pattern, or all.
 .PHONY: fuzz
@@ -268,7 +282,7 @@ $(RELEASES): $(BUILD)/tests/programs/release-%: tests/programs/release.c $(INTER
 	$(call say,CC)
 	$(Q)$(CC) $(TEST_FLAGS) -DRELEASE=$* -pie $(LDFLAGS) $< $(INTERNAL) $(PKG_LIBS) -o $@
 
-$(FLOOR) $(BENCH_CHAIN): $(BUILD)/bench/%: bench/%.c $(INTERNAL)
+$(FLOOR) $(BENCH_CHAIN) $(BENCH_HTTP): $(BUILD)/bench/%: bench/%.c $(INTERNAL)
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(TEST_FLAGS) -pie $(LDFLAGS) $^ $(PKG_LIBS) -o $@
@@ -306,4 +320,4 @@ install: all
 -include $(SIM_OBJ:.o=.d) $(addsuffix .d,$(SIM))
 -include $(LIB_OBJ:.o=.d) $(TEST_LIB_OBJ:.o=.d) $(addsuffix .d,$(EXAMPLES) $(TESTS) $(PROGRAMS) $(RELEASES))
 -include $(addsuffix .d,$(CHAOS)) $(CHAOS_OBJ:.o=.d)
--include $(BUILD)/src/app/main.d $(FLOOR).d $(BENCH_CHAIN).d $(FUZZ:=.d)
+-include $(BUILD)/src/app/main.d $(FLOOR).d $(BENCH_CHAIN).d $(BENCH_HTTP:=.d) $(FUZZ:=.d)
