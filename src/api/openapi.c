@@ -9,7 +9,8 @@
  *   path, query   parameters: what "in" and "name" leave open; "tag.name" before "name"
  *   tags          descriptions by name
  *   webhooks      what the server sends, as it stands in the document
- *   operations    by id: "description", and "responses" and "requestBody" that win over ours
+ *   operations    by id: "description", more "parameters", and "responses" and "requestBody" that
+ *                 win over ours
  *
  * A path is written where its first method stands, with all methods of it.
  */
@@ -108,8 +109,10 @@ static void put_reference(struct writer *w, const char *name)
     buf_printf(&w->b, "{\"$ref\":\"#/components/parameters/%s\"},", name);
 }
 
-static void put_parameters(struct writer *w, const struct route *route)
+static void put_parameters(struct writer *w, const struct route *route, struct slice own)
 {
+    struct slice more;
+
     buf_puts(&w->b, "\"parameters\":[");
     for (const char *at = strchr(route->path, '{'); at; at = strchr(at, '{')) {
         size_t len = strcspn(++at, "}");
@@ -126,7 +129,9 @@ static void put_parameters(struct writer *w, const struct route *route)
         put_reference(w, "IdempotencyKey");
     if (route->scope != ROUTE_PUBLIC)
         put_reference(w, "Workspace");
-    if (!w->b.broken && w->b.data[w->b.len - 1] == ',')
+    if (own.text && jsonscan_find(own, "/parameters", &more) == 0)
+        buf_put(&w->b, more.text + 1, more.len - 2);
+    else if (!w->b.broken && w->b.data[w->b.len - 1] == ',')
         w->b.len--;
     buf_puts(&w->b, "],");
 }
@@ -143,6 +148,15 @@ static void put_content(struct writer *w, const struct route *route, const char 
                schema);
 }
 
+/* An empty body reads as {}: it will do when nothing in the object is required. */
+static bool needs_body(const struct writer *w, const struct route *route)
+{
+    struct slice schema = look(w, "schemas", route->request, strlen(route->request)), found;
+
+    return schema.text && (jsonscan_find(schema, "/required", &found) == 0 ||
+                           jsonscan_find(schema, "/properties", &found) != 0);
+}
+
 static void put_request(struct writer *w, const struct route *route, struct slice own)
 {
     struct slice body;
@@ -152,7 +166,8 @@ static void put_request(struct writer *w, const struct route *route, struct slic
         put_slice(w, body);
         buf_putc(&w->b, ',');
     } else if (route->request) {
-        buf_puts(&w->b, "\"requestBody\":{\"required\":true,");
+        buf_printf(&w->b, "\"requestBody\":{\"required\":%s,",
+                   needs_body(w, route) ? "true" : "false");
         put_content(w, route, route->request);
         buf_puts(&w->b, "},");
     }
@@ -233,7 +248,7 @@ static void put_operation(struct writer *w, const struct route *route)
     }
     buf_putc(&w->b, ',');
     put_security(w, route);
-    put_parameters(w, route);
+    put_parameters(w, route, own);
     put_request(w, route, own);
     put_responses(w, route, own);
     buf_puts(&w->b, "},");
