@@ -1,4 +1,4 @@
-// npm test [FOLDER...]: builds the package and its tests, runs those of the folders (default: unit).
+// npm test [FOLDER...]: builds the package and its tests, runs those of the folders (unit).
 // Those of `live` need what scripts/test-sdk of the project sets up.
 import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, rmSync } from "node:fs";

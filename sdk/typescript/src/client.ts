@@ -143,7 +143,7 @@ export class InferPipe {
     });
   }
 
-  /** Closes idle connections; what is under way breaks. Only programs that must end soon need it. */
+  /** Closes idle connections, for programs that must end soon; what is under way breaks. */
   close(): void {
     this.#caller.transport.close();
   }

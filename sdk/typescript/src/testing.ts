@@ -7,8 +7,8 @@
  *   mock.calls[0]; // { method: "execute", workflowId: "sentiment-analysis", input: { ... } }
  *
  * It is an InferPipe to types and to instanceof. A workflow that nothing was said about fails with
- * NOT_FOUND, as on a server. What was started can be looked at: an execution has ended as soon as it
- * was started, unless `hangs` was said.
+ * NOT_FOUND, as on a server. What was started can be looked at: an execution has ended as soon as
+ * it was started, unless `hangs` was said.
  */
 import { randomBytes } from "node:crypto";
 

@@ -2,8 +2,9 @@
  * Is a webhook from the server, and fresh?
  *
  * The header `x-inferpipe-signature` is `t=<unix seconds>,v1=<hex>`, where v1 is the HMAC-SHA256
- * of "t.body" under the secret. While a secret rotates there are several v1, and one that fits is enough. A stamp
- * more than five minutes off is refused: what was recorded once cannot be played again later.
+ * of "t.body" under the secret. While a secret rotates there are several v1, and one that fits is
+ * enough. A stamp more than five minutes off is refused: what was recorded once cannot be played
+ * again later.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 

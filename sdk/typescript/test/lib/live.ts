@@ -96,14 +96,23 @@ export class Site {
     const database = `sdk_${process.pid}_${Math.random().toString(36).slice(2, 8)}`;
     execFileSync(join(need("INFERPIPE_TEST_PGBIN"), "createdb"), ["-T", "ifp_template", database]);
     const site = new Site(database);
-    site.key = site.command("key", "create", "--name", "sdk").match(/ifp_\w+_[\w-]{43}/)?.[0] ?? "";
-    assert.ok(site.key, "no key was made");
+    site.key = site.makeKey("--name", "sdk");
     return site;
+  }
+
+  makeKey(...options: string[]): string {
+    const key = this.command("key", "create", ...options).match(/ifp_\w+_[\w-]{43}/)?.[0];
+    assert.ok(key, "no key was made");
+    return key;
   }
 
   /** `inferpipe ...` on this database. */
   command(...args: string[]): string {
-    return execFileSync(join(this.#bin, "inferpipe"), args, { env: this.#env, encoding: "utf8" });
+    return execFileSync(join(this.#bin, "inferpipe"), args, {
+      env: this.#env,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    });
   }
 
   sql(query: string): string {
@@ -151,9 +160,11 @@ export class Site {
   }
 }
 
-/** Spreads connections over instances in turn; those to an instance that is gone go to the next. */
+/** Spreads connections over instances; those to an instance that is gone go to the next. */
 export class Balancer {
   url = "";
+  /** False: all to the first one that is there. */
+  inTurn = true;
   readonly #backends: Instance[];
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -161,7 +172,7 @@ export class Balancer {
 
   private constructor(backends: Instance[]) {
     this.#backends = backends;
-    this.#server = createServer((socket) => this.#serve(socket, this.#next++));
+    this.#server = createServer((socket) => this.#serve(socket, this.inTurn ? this.#next++ : 0));
   }
 
   static async open(...backends: Instance[]): Promise<Balancer> {

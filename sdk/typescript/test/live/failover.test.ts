@@ -14,19 +14,24 @@ import type { Instance } from "../lib/live.js";
 
 let site: Site;
 let victim: Instance;
+let survivor: Instance;
 let balancer: Balancer;
 let inferpipe: InferPipe;
+let resumed = 0;
 
 before(async () => {
   site = Site.open();
-  victim = await site.serve();
-  balancer = await Balancer.open(victim, await site.serve());
+  // A server that has just come up does not tell a dead one before its lease has run out.
+  victim = await site.serve("--lease", "3s");
+  survivor = await site.serve("--lease", "3s");
+  balancer = await Balancer.open(victim, survivor);
   inferpipe = new InferPipe({
     apiKey: site.key,
     workspaceId: "default",
     baseUrl: balancer.url,
     timeoutMs: 90_000,
     retries: 8,
+    onRequest: ({ headers }) => void (resumed += headers["last-event-id"] === undefined ? 0 : 1),
   });
 });
 
@@ -112,7 +117,7 @@ class Load {
   };
 }
 
-test("no execution is lost or doubled when a server is killed", { timeout: 120_000 }, async () => {
+test("no execution is lost or doubled when a server is killed", { timeout: 120_000 }, async (t) => {
   const load = new Load();
   const lanes = [
     ...["e1", "e2", "e3", "e4"].map((name) => load.lane(name, load.execute)),
@@ -131,6 +136,9 @@ test("no execution is lost or doubled when a server is killed", { timeout: 120_0
   ]);
   load.stop();
   await all;
+  t.diagnostic(
+    `${load.started.length} starts, ${resumed} streams resumed, ${load.unknown.length} unknown`,
+  );
 
   const counts = new Map(
     site
@@ -147,6 +155,46 @@ test("no execution is lost or doubled when a server is killed", { timeout: 120_0
     const live = "select count(*) from inferpipe.executions where status <> 'completed'";
     return site.sql(live) === "0";
   });
+});
+
+test("a stream, and a call that may be repeated, go on at another server", async (t) => {
+  const doomed = await site.serve("--lease", "3s");
+  const ordered = await Balancer.open(doomed, survivor);
+  ordered.inTurn = false;
+  const resumptions: string[] = [];
+  const client = new InferPipe({
+    apiKey: site.key,
+    workspaceId: "default",
+    baseUrl: ordered.url,
+    timeoutMs: 60_000,
+    onRequest: ({ method, url, headers }) => {
+      const id = headers["last-event-id"];
+      if (id !== undefined) resumptions.push(`${method} ${new URL(url).pathname} ${id}`);
+    },
+  });
+  t.after(() => (client.close(), ordered.close()));
+  const start = (n: string) => {
+    const input = { prompt: n, paceMs: 100 };
+    return { workflowId: "chat-assist", input, metadata: { n } };
+  };
+  const retry = { attempts: 8, maxDelayMs: 500 };
+  const kept = client.execute<unknown, { answer: string }>({ ...start("kept"), retry });
+  const lost = client.execute(start("lost")).catch((error: unknown) => error);
+  let text = "";
+  for await (const chunk of client.executeStream(start("followed"))) {
+    if (chunk.type !== "token") continue;
+    text += String(chunk.payload);
+    if (text === "You said: followed. ") await doomed.end("SIGKILL");
+  }
+  assert.equal(text, answer("followed"));
+  assert.match(resumptions[0] ?? "none", /^GET \/v1\/executions\/exe_\w{13}\/events [4-9]$/);
+  assert.equal((await kept).data.answer, answer("kept"));
+  const error = await lost;
+  assert.ok(error instanceof InferPipeError && error.code === "UNAVAILABLE");
+  for (const n of ["kept", "lost", "followed"]) {
+    const count = `select count(*) from inferpipe.executions where metadata ->> 'n' = '${n}'`;
+    assert.match(site.sql(count), n === "lost" ? /^[01]$/ : /^1$/, n);
+  }
 });
 
 test("a key starts once, whichever server is asked", async () => {
