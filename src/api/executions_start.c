@@ -131,17 +131,23 @@ void executions_start(void *ctx, struct http_request *r)
 
 /* ---- answering ------------------------------------------------------------------------------ */
 
+/* Also of a stream: whose client loses it before the first event knows where to go on. */
+static void put_location(struct starting *s, const char *id)
+{
+    char *location = arena_printf(&s->request->arena, "/v1/executions/%s", id);
+
+    if (location)
+        http_answer_header(s->request, "location", location);
+}
+
 static void answer_info(struct starting *s, const char *status)
 {
     struct http_request *r = s->request;
     char id[IFP_ID_SIZE];
     struct answer a;
-    char *location;
 
     ids_execution_format(s->start.exec_id, id);
-    location = arena_printf(&r->arena, "/v1/executions/%s", id);
-    if (location)
-        http_answer_header(r, "location", location);
+    put_location(s, id);
     answer_begin(&a, &r->arena);
     answer_object(&a, NULL);
     answer_text(&a, "id", id);
@@ -182,6 +188,15 @@ static void answer_refused(struct starting *s, const struct err *e)
     http_answer_error(s->request, &told);
 }
 
+static void answer_stream(struct starting *s)
+{
+    char id[IFP_ID_SIZE];
+
+    ids_execution_format(s->start.exec_id, id);
+    put_location(s, id);
+    runs_stream(s->runs, s->request, s->start.exec_id, s->start.created);
+}
+
 static void on_started(struct start *start, int err, const struct err *e)
 {
     struct starting *s = CONTAINER_OF(start, struct starting, start);
@@ -199,7 +214,7 @@ static void on_started(struct start *start, int err, const struct err *e)
     if (s->mode == RUN_ASYNC || http_is_gone(r))
         answer_info(s, "queued");
     else if (s->mode == RUN_STREAM)
-        runs_stream(s->runs, r, start->exec_id, start->created);
+        answer_stream(s);
     else
         wait_for_end(s);
 }

@@ -200,7 +200,7 @@ export class InferPipe {
   /** The server's wait ends before ours, so that its answer with the id arrives in time. */
   #waiting(mode: Mode, timeoutMs: number): { mode: Mode; timeoutMs?: number } {
     if (mode !== "sync") return { mode };
-    const waitMs = Math.min(timeoutMs - Math.min(1000, timeoutMs / 10), this.#waitMs());
+    const waitMs = Math.min(timeoutMs - Math.min(1000, timeoutMs / 5), this.#waitMs());
     return { mode, timeoutMs: Math.max(1, Math.floor(waitMs)) };
   }
 

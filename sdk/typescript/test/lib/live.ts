@@ -26,7 +26,7 @@ function need(name: string): string {
 export async function until<T>(
   what: string,
   look: () => T | Promise<T>,
-  limitMs = 30_000,
+  limitMs = 60_000,
 ): Promise<NonNullable<T>> {
   const end = performance.now() + limitMs;
   for (;;) {

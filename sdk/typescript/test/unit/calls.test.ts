@@ -45,8 +45,7 @@ test("execute sends what the contract says", async (t) => {
 test("the server is asked to wait less than the call may take", async (t) => {
   const { server, inferpipe } = await scripted(t, [json(200, completed)]);
   for (const [timeoutMs, wait] of [
-    [10, 9],
-    [1000, 900],
+    [4000, 3200],
     [20_000, 19_000],
     [600_000, 25_000],
   ]) {
@@ -121,7 +120,7 @@ test("a call ends when its time is over", async (t) => {
   assert.ok(performance.now() - start >= 149);
   await server.asked[0]?.closed; // and closes its connection
   server.script(json(202, { id: "exe_1", status: "running" }), silence);
-  const known = await failure(inferpipe.execute({ workflowId: "w", input: 1, timeoutMs: 150 }));
+  const known = await failure(inferpipe.execute({ workflowId: "w", input: 1, timeoutMs: 1000 }));
   assert.equal(`${known.code} ${known.executionId}`, "TIMEOUT exe_1");
 });
 

@@ -108,10 +108,10 @@ test("the time of a call is for all its attempts", async (t) => {
   const { server, inferpipe } = await scripted(t, [hangUp, silence]);
   const begin = performance.now();
   const retry = { attempts: 10, maxDelayMs: 1 };
-  const error = await failure(inferpipe.execute({ ...start, retry, timeoutMs: 300 }));
+  const error = await failure(inferpipe.execute({ ...start, retry, timeoutMs: 1500 }));
   assert.equal(error.code, "TIMEOUT");
   assert.equal(server.asked.length, 2);
-  assert.ok(performance.now() - begin >= 299);
+  assert.ok(performance.now() - begin >= 1499);
 });
 
 test("a wait for an execution outlives servers", async (t) => {
