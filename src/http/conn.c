@@ -535,8 +535,6 @@ void conn_open(struct http_server *s, int fd, const char *peer, uint64_t address
 
 void conn_abort(struct http_conn *c)
 {
-    struct exchange *x = c->body_of;
-
     if (sm_is(&c->sm, CONN_CLOSED))
         return;
     sm_move(&c->sm, CONN_CLOSED);
@@ -544,13 +542,22 @@ void conn_abort(struct http_conn *c)
     buf_release(&c->rest);
     timer_stop(&c->timer);
     stream_close(&c->stream);
+    deferred_call(&c->turn);
+}
+
+/* From the turn, as conn_abort may have been called from inside a call of whoever is told here. */
+static void after_abort(struct http_conn *c)
+{
     tell_gone(c);
-    if (x && x->body_fn && x->state == EXCHANGE_OPEN) { /* nobody else will finish it */
-        x->body_fn = NULL;
+    LIST_EACH(link, &c->exchanges) {
+        struct exchange *x = exchange_at(link);
+
+        if (!x->body_fn)
+            continue;
+        x->body_fn = NULL; /* nobody else will finish it */
         x->parser = NULL;
         answer_fault(x, 400, "the client has gone");
     }
-    deferred_call(&c->turn);
 }
 
 void conn_drain(struct http_conn *c)
@@ -676,6 +683,8 @@ static void on_turn(void *ctx)
 {
     struct http_conn *c = ctx;
 
+    if (sm_is(&c->sm, CONN_CLOSED))
+        after_abort(c);
     conn_flush(c);
     if (!sm_is(&c->sm, CONN_CLOSED) && !list_empty(&c->exchanges) &&
         exchange_at(c->exchanges.next)->state == EXCHANGE_WAITING)

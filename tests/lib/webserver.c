@@ -2,6 +2,7 @@
 #include "lib/webserver.h"
 
 #include "base/buf.h"
+#include "base/fault.h"
 #include "http/server.h"
 #include "lib/rawhttp.h"
 
@@ -31,6 +32,8 @@ static struct {
     struct config config;
     struct list held, tails;
     int64_t gone, given, finished, produced;
+    uint64_t fault; /* the allocation that fails */
+    bool fault_due;
     char filler[131072];
 } web;
 
@@ -54,6 +57,9 @@ static void on_finished(void *ctx, struct http_request *r)
     (void)ctx;
     (void)r;
     web.finished++;
+    if (web.fault_due)
+        fault_arm(FAULT_ALLOC, web.fault, false);
+    web.fault_due = false;
 }
 
 static void on_gone(void *ctx, struct http_request *r)
@@ -75,7 +81,7 @@ static struct held *hold(struct http_request *r, struct list *list)
     struct held *h = arena_zalloc(&r->arena, sizeof(*h));
 
     if (!h)
-        abort();
+        return NULL;
     list_init(&h->link);
     h->r = r;
     list_push(list, &h->link);
@@ -108,14 +114,18 @@ static void do_skip(struct http_request *r)
 
 static void do_hold(struct http_request *r)
 {
-    hold(r, &web.held);
+    if (!hold(r, &web.held))
+        abort();
 }
 
 static void do_early(struct http_request *r)
 {
+    struct held *h = hold(r, &web.held);
     struct err e;
 
-    hold(r, &web.held)->early = true;
+    if (!h)
+        abort();
+    h->early = true;
     err_set(&e, IFP_ETIMEOUT, "it took too long");
     http_answer_header(r, "x-kept", "yes");
     if (!http_answer_early(r, &e))
@@ -163,6 +173,10 @@ static void do_stream(struct http_request *r)
 {
     struct held *h = hold(r, &web.tails);
 
+    if (!h) {
+        say(r, 503, "out of memory");
+        return;
+    }
     list_del(&h->link);
     h->left = number(r, "n", 3);
     h->size = (size_t)number(r, "size", 5);
@@ -189,6 +203,8 @@ static void do_tail(struct http_request *r)
 {
     struct held *h = hold(r, &web.tails);
 
+    if (!h)
+        abort();
     h->size = 1;
     http_stream_begin(r, 200, "text/event-stream", NULL, NULL);
 }
@@ -199,6 +215,22 @@ static void do_claim(struct http_request *r)
         say(r, 200, "yours");
     else
         say(r, 429, "too many");
+}
+
+static void do_fault(struct http_request *r)
+{
+    int64_t n = number(r, "n", 0);
+
+    if (n == 0) {
+        bool hit = web.fault > 0 && fault_count(FAULT_ALLOC) >= web.fault;
+
+        fault_arm(FAULT_ALLOC, 0, false);
+        say(r, 200, hit ? "hit" : "not hit");
+        return;
+    }
+    web.fault = (uint64_t)n;
+    web.fault_due = true; /* once this answer has left */
+    say(r, 200, "armed");
 }
 
 static void do_show(struct http_request *r)
@@ -242,8 +274,8 @@ static const struct {
     { "/hello", do_hello },   { "/echo", do_echo },     { "/skip", do_skip },
     { "/hold", do_hold },     { "/early", do_early },   { "/release", do_release },
     { "/big", do_big },       { "/stream", do_stream }, { "/tail", do_tail },
-    { "/packed", do_packed }, { "/claim", do_claim },   { "/show", do_show },
-    { "/stats", do_stats },
+    { "/packed", do_packed }, { "/claim", do_claim },   { "/fault", do_fault },
+    { "/show", do_show },     { "/stats", do_stats },
 };
 
 static void on_request(void *ctx, struct http_request *r)

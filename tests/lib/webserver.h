@@ -12,6 +12,7 @@
  *   GET  /packed           three parts, packed
  *   GET  /tail             a stream that stays open: each /release adds "tick\n" to it
  *   GET  /claim?key=n      200, or 429 when http_conn_claim says no
+ *   GET  /fault?n=n        the n-th allocation from now fails; 0: none, and "hit" if one has
  *   GET  /show             method, path, query, id and headers as the handler sees them
  *   GET  /stats            JSON: what http_server_stats says, gone, held, finished, produced
  *   else                   404
