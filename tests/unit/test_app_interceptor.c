@@ -151,7 +151,7 @@ static void a_code_alone_refuses_and_any_other_number_fails(void **state)
 static void mistakes_stick(void **state)
 {
     struct fixture *f = *state;
-    char name[8];
+    char name[16];
 
     ifp_interceptor(NULL, "first", look, NULL, NULL);
     for (int i = 0; i < 16; i++) {
@@ -180,7 +180,7 @@ static void want_of_memory_sticks_too(void **state)
 
     fault_arm(FAULT_ALLOC, 1, true);
     for (int i = 0; i < 16 && f->app->mistake.code == 0; i++) {
-        char name[8];
+        char name[16];
 
         (void)snprintf(name, sizeof(name), "n%d", i);
         ifp_interceptor(f->app, name, look, NULL, NULL);
