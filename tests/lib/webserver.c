@@ -2,6 +2,7 @@
 #include "lib/webserver.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "http/server.h"
 #include "lib/rawhttp.h"
@@ -413,9 +414,10 @@ int64_t webserver_stat(const struct webserver *s, const char *name)
 
 void webserver_until(const struct webserver *s, const char *name, int64_t wanted)
 {
-    int64_t seen = -1;
+    int64_t end = clock_mono_us() + RAW_TIME_MS * INT64_C(1000);
+    int64_t seen = webserver_stat(s, name);
 
-    for (int i = 0; i < 20000 && seen != wanted; i++)
+    while (seen != wanted && clock_mono_us() < end)
         seen = webserver_stat(s, name);
     assert_int_equal(seen, wanted);
 }

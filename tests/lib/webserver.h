@@ -43,7 +43,7 @@ void webserver_start(struct webserver *s, const struct webserver_option *options
 void webserver_stop(struct webserver *s);
 /* A number of /stats, asked on a connection of its own. */
 int64_t webserver_stat(const struct webserver *s, const char *name);
-/* Waits until that number is `wanted`. */
+/* Waits until that number is `wanted`, up to RAW_TIME_MS. */
 void webserver_until(const struct webserver *s, const char *name, int64_t wanted);
 /* Resident memory of the child in kB. */
 long webserver_rss_kb(const struct webserver *s);
