@@ -79,6 +79,7 @@ static int open_server(struct monitor *m, struct loop *l, const struct config *c
         .config = config,
         .host = config_text(config, CONFIG_METRICS_HOST),
         .port = (int)config_int(config, CONFIG_METRICS_PORT),
+        .plain = true,
         .request = on_request,
         .ctx = m,
     };

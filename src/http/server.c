@@ -160,7 +160,7 @@ static int open_tls(struct http_server *s, struct err *e)
     const char *cert = config_text(s->options.config, CONFIG_TLS_CERT);
     const char *key = config_text(s->options.config, CONFIG_TLS_KEY);
 
-    if (!cert[0] && !key[0])
+    if (s->options.plain || (!cert[0] && !key[0]))
         return 0;
     if (!cert[0] || !key[0])
         return err_set(e, IFP_EINVALID, "tls-cert and tls-key belong together: %s is missing",

@@ -22,6 +22,7 @@ struct http_server_options {
     bool reuse_port;             /* several processes listen on the same port */
     const char *host;            /* borrowed; NULL: CONFIG_HOST and CONFIG_PORT */
     int port;                    /* of `host` */
+    bool plain;                  /* no TLS, whatever the configuration says */
     /* A head was read; r is the callee's until it is finished. */
     void (*request)(void *ctx, struct http_request *r);
     void *ctx;
