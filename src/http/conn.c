@@ -689,8 +689,10 @@ static void on_turn(void *ctx)
     if (!sm_is(&c->sm, CONN_CLOSED) && !list_empty(&c->exchanges) &&
         exchange_at(c->exchanges.next)->state == EXCHANGE_WAITING)
         hand_over(c, exchange_at(c->exchanges.next));
-    if (c->rest.len > 0)
+    if (c->rest.len > 0) {
         consume_rest(c);
+        conn_flush(c); /* what was kept for a body that is over now */
+    }
     if (buf_broken(&c->rest))
         conn_abort(c);
     if (!sm_is(&c->sm, CONN_CLOSED))

@@ -142,12 +142,15 @@ void conn_tell_gone(struct exchange *x)
 
 /* ---- out ---- */
 
+/* One whose body is still being read past stays: its parser is in its arena. */
 static void finish_sent(struct http_conn *c)
 {
-    struct list *link;
+    LIST_EACH(link, &c->sent) {
+        struct exchange *x = exchange_at(link);
 
-    while ((link = list_pop(&c->sent)))
-        finish(c, exchange_at(link));
+        if (x != c->body_of)
+            finish(c, x);
+    }
 }
 
 static void add(struct gather *g, const char *text, size_t len)

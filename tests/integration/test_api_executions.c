@@ -494,6 +494,28 @@ static void an_execution_is_retried_forked_and_deleted(void **state)
     assert_int_equal(f.a.status, 404);
 }
 
+static void a_body_that_nobody_wants_is_read_past(void **state)
+{
+    struct httptest_conn c;
+    char request[512];
+
+    (void)state;
+    post(START("waits"), "{}");
+    keep_id();
+    snprintf(request, sizeof(request), "POST %s HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n{",
+             one("/retry"));
+    assert_true(httptest_connect(&c, f.one.port));
+    for (int i = 0; i < 3; i++) {
+        httptest_release(&f.a);
+        assert_true(httptest_send(&c, request, strlen(request)));
+        assert_true(httptest_receive(&c, &f.a)); /* before the rest of it */
+        httptest_expect(&f.a, 409, "/code", "\"CONFLICT\"");
+        post(START("waits"), "{}"); /* takes what memory is free */
+        assert_true(httptest_send(&c, "1 }", 3));
+    }
+    httptest_disconnect(&c);
+}
+
 static void a_message_with_a_key_is_taken_once(void **state)
 {
     (void)state;
@@ -626,6 +648,7 @@ int main(void)
         TEST(a_failure_is_an_event_before_done),
         TEST(draining_ends_streams_and_finishes_requests),
         TEST(an_execution_is_retried_forked_and_deleted),
+        TEST(a_body_that_nobody_wants_is_read_past),
         TEST(a_message_with_a_key_is_taken_once),
         TEST(lists_have_pages_and_filters),
         TEST(what_is_wrong_is_named),
