@@ -7,9 +7,9 @@
  *   turn:  marked buckets -> rates_take -> tokens: who waits first, the rest is the lease
  *   sweep: leases that are too old are marked, to be given back; idle buckets are dropped
  *
- * What a statement asks for is what waits and the new lease, less what is in hand: below zero it
- * gives back.  A bucket in flight is marked again only after its answer.  Failure: who waited gets
- * the error; the tokens of that statement are lost, as it may have been carried out.
+ * What a statement asks for is what waits and the new lease, less what will be in hand: below zero
+ * it gives back.  A bucket in flight is marked again only after its answer.  Failure: who waited
+ * gets the error; the tokens of that statement are lost, as it may have been carried out.
  */
 #include "api/buckets.h"
 
@@ -31,7 +31,7 @@ struct bucket {
     int wait_count;
     int32_t want;             /* of the statement in flight */
     int64_t tokens;           /* in hand */
-    int64_t used;             /* since the last lease: what the next one is measured by */
+    int64_t used;             /* since the last statement left: what a lease is measured by */
     int64_t lease_us;         /* when the last lease was asked for */
     int64_t remaining;        /* in the database, then */
     int64_t full_us, next_us; /* when it will be full; when the next token comes, 0: there are */
@@ -82,12 +82,16 @@ static bool is_old(const struct bucket *x, int64_t now)
     return now - x->lease_us >= BUCKETS_LEASE_US;
 }
 
-/* None for a key that was not used since the last one. */
+/* What to ask for, beside what waits: twice of what was used since the last statement left, less
+ * what will be left in hand when that much is used while this one is on its way.  For a key that
+ * was not used, all goes back. */
 static int64_t lease_wanted(const struct buckets *b, const struct bucket *x)
 {
+    int64_t left = MAX(0, x->tokens - x->used), most = lease_max(b, x);
+
     if (x->used == 0 && x->wait_count == 0 && is_old(x, clock_mono_us()))
-        return 0;
-    return MIN(lease_max(b, x), 2 * x->used + 1);
+        return -x->tokens;
+    return MIN(MIN(most, 2 * x->used + 1) - left, most - x->tokens);
 }
 
 static struct buckets_state state_of(const struct bucket *x, bool granted)
@@ -201,7 +205,6 @@ static void take_row(struct buckets *b, const struct pgres *res, int row)
     assert(x && x->flying);
     x->no_limit = pgres_null(res, row, BURST);
     x->lease_us = b->sent_us;
-    x->used = 0;
     b->stats.taken += MAX(granted, 0);
     b->stats.given_back += MAX(-granted, 0);
     if (x->no_limit)
@@ -239,7 +242,7 @@ static void on_taken(struct pgreq *req, int err, const struct pgres *res, const 
 /* Into flight, unless there is nothing to ask for. */
 static void launch(struct buckets *b, struct bucket *x, struct pgarray *keys, struct pgarray *wants)
 {
-    int64_t n = x->wait_count + lease_wanted(b, x) - x->tokens;
+    int64_t n = x->wait_count + lease_wanted(b, x);
 
     if (n == 0 && x->wait_count == 0) {
         x->lease_us = clock_mono_us();
@@ -247,6 +250,7 @@ static void launch(struct buckets *b, struct bucket *x, struct pgarray *keys, st
     }
     x->want = (int32_t)MAX(MIN(n, INT32_MAX), -INT32_MAX);
     x->tokens += MIN(x->want, 0);
+    x->used = 0;
     x->flying = true;
     list_push(&b->flight, &x->link);
     pgarray_int8(keys, x->key);

@@ -207,6 +207,36 @@ static void a_lease_grows_with_use(void **state)
     assert_true(buckets_stats(s->buckets).statements < 500);
 }
 
+/* Sixteen clients, each of which asks again when it was answered. */
+static bool sixteen_ask(void *ctx)
+{
+    struct fixture *t = ctx;
+
+    for (int i = 0; i < 20 && t->servers[0].waiting < 16 && t->wanted < 5000; i++) {
+        take(&t->servers[0], t->key, 100000);
+        t->wanted++;
+    }
+    return t->wanted == 5000;
+}
+
+/* What was used while a statement was on its way counts for the next lease, too. */
+static void a_lease_grows_beside_a_slow_database(void **state)
+{
+    struct fixture *t = *state;
+    struct server *s = &t->servers[0];
+
+    make_key(t, 6000000, 100000);
+    testdb_exec("alter function inferpipe.rates_take rename to rates_take_now");
+    testdb_exec("create function inferpipe.rates_take(p_buckets int8[], p_wants int4[])"
+                " returns table (bucket int8, granted int4, remaining int4, burst int4,"
+                " next_ms int8, full_ms int8) language sql volatile as $$"
+                " select pg_sleep(0.2); select * from inferpipe.rates_take_now($1, $2) $$");
+    looptest_until(s->front.loop, sixteen_ask, t);
+    settle(t);
+    assert_int_equal(s->granted, 5000);
+    assert_true(buckets_stats(s->buckets).statements < 60);
+}
+
 /* None is in the server's hands, and none can be on the way: it was not asked for two leases. */
 static bool all_given_back(void *ctx)
 {
@@ -304,9 +334,13 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(a_burst_passes_and_then_nothing), CASE(two_servers_keep_within_one_limit),
-        CASE(a_lease_grows_with_use),          CASE(what_is_not_used_is_given_back),
-        CASE(a_key_without_a_limit_has_none),  CASE(a_failure_is_told_and_forgotten),
+        CASE(a_burst_passes_and_then_nothing),
+        CASE(two_servers_keep_within_one_limit),
+        CASE(a_lease_grows_with_use),
+        CASE(what_is_not_used_is_given_back),
+        CASE(a_key_without_a_limit_has_none),
+        CASE(a_failure_is_told_and_forgotten),
+        CASE(a_lease_grows_beside_a_slow_database),
         CASE(missing_memory_is_an_error),
     };
 
