@@ -41,10 +41,10 @@ static int restore(void **state)
     return httptest_cleanup(state);
 }
 
-/* Asks until the answer has this status; fails after 30 s. */
+/* Asks until the answer has this status; fails after 60 s. */
 static void until_status(int port, const char *path, int status, struct httptest_answer *a)
 {
-    int64_t give_up = clock_mono_us() + 30 * SECOND;
+    int64_t give_up = clock_mono_us() + 60 * SECOND;
 
     for (;;) {
         httptest_request(NULL, port, "GET", path, NULL, NULL, a);

@@ -32,7 +32,7 @@
 
 #include <cmocka.h>
 
-enum { SERVERS_MAX = 32, LOOK_MS = 10, LIMIT_S = 30, LOG_TAIL = 6000, TEXT_SIZE = 65536 };
+enum { SERVERS_MAX = 32, LOOK_MS = 10, LIMIT_S = 60, LOG_TAIL = 6000, TEXT_SIZE = 65536 };
 
 static pid_t alive[SERVERS_MAX]; /* to be killed by httptest_cleanup */
 static char folder[32];          /* of all logs; removed at exit */

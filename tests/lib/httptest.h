@@ -50,7 +50,7 @@ void httptest_serve(struct httptest *t, struct httptest_server *s, const char *p
 void httptest_spawn(struct httptest *t, struct httptest_server *s, const char *program,
                     const char *const *args);
 void httptest_until_ready(struct httptest_server *s);
-/* SIGTERM; fails when it does not end with exit code 0 within 30 s. */
+/* SIGTERM; fails when it does not end with exit code 0 within a minute. */
 void httptest_stop(struct httptest_server *s);
 /* Until it has ended by itself; its exit code. */
 int httptest_until_ended(struct httptest_server *s);
