@@ -128,13 +128,6 @@ void http_answer_header(struct http_request *r, const char *name, const char *va
         h->value = (struct slice){ v, strlen(v) };
 }
 
-const char *http_answer_has(const struct http_request *r, const char *name)
-{
-    const struct reply_header *h = find_header(CONTAINER_OF(r, const struct exchange, r), name);
-
-    return h ? h->value.text : NULL;
-}
-
 /* ---- heads ---- */
 
 static size_t measure(const struct exchange *x)

@@ -118,8 +118,6 @@ void http_body(struct http_request *r, size_t max, http_body_fn *fn, void *ctx);
  * Content-type, content-length, transfer-encoding, connection, date and x-request-id are the
  * server's. */
 void http_answer_header(struct http_request *r, const char *name, const char *value);
-/* What was added under this name, or NULL. */
-const char *http_answer_has(const struct http_request *r, const char *name);
 /* Finishes: `body` must live in r->arena or be static; type NULL: no body.  A second answer in the
  * same turn is a bug that is logged, and is dropped. */
 void http_answer(struct http_request *r, int status, const char *type, struct slice body);

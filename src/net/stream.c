@@ -343,11 +343,6 @@ void stream_end(struct stream *s)
     shut_if_due(s);
 }
 
-bool stream_ready(const struct stream *s)
-{
-    return !s->broken && !s->closing && (!s->tls || tls_session_ready(s->tls));
-}
-
 /* ---- the end ---- */
 
 static void on_closed(uv_handle_t *tcp)

@@ -75,8 +75,6 @@ void stream_write(struct stream *s, const struct slice *parts, size_t n);
 size_t stream_waiting(const struct stream *s);
 /* Ends our half once nothing waits; nothing may be written after it. */
 void stream_end(struct stream *s);
-/* True once bytes can be exchanged: at once when plain, after the handshake else. */
-bool stream_ready(const struct stream *s);
 /* Drops what waits; `closed` comes from the loop. */
 void stream_close(struct stream *s);
 

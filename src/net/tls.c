@@ -223,11 +223,6 @@ void tls_session_close(struct tls_session *s)
     mem_free(s);
 }
 
-bool tls_session_ready(const struct tls_session *s)
-{
-    return !s->dead && SSL_is_init_finished(s->ssl);
-}
-
 void tls_session_feed(struct tls_session *s, const char *data, size_t len)
 {
     if (s->kept.len == 0) {

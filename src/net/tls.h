@@ -26,8 +26,7 @@ void tls_close(struct tls *t); /* NULL is fine; sessions go on */
 
 /* NULL when memory is out. */
 struct tls_session *tls_session_open(struct tls *t);
-void tls_session_close(struct tls_session *s);       /* NULL is fine */
-bool tls_session_ready(const struct tls_session *s); /* the handshake is done */
+void tls_session_close(struct tls_session *s); /* NULL is fine */
 
 /* Takes bytes of the wire, borrowed until tls_session_read gave 0 or tls_session_keep copied what
  * is left of them. */
