@@ -45,7 +45,8 @@ void answer_problem(struct http_request *r, const struct err *e, const struct an
 
     if (p->execution)
         ids_execution_format(p->execution, id);
-    r->error = e->code;
+    /* An execution's own code is no failure of the server: no circuit opens for it. */
+    r->error = p->code ? IFP_ESTEP_FAILED : e->code;
     http_answer_problem(r, &(struct http_problem){
                                .status = p->status ? p->status : err_http_status(e->code),
                                .code = p->code ? p->code : ifp_error_name(e->code),

@@ -8,6 +8,7 @@
 #ifndef LIB_REQUESTDOUBLE_H
 #define LIB_REQUESTDOUBLE_H
 
+#include "http/problem.h"
 #include "http/request.h"
 
 #include <setjmp.h>
@@ -178,6 +179,14 @@ void http_answer(struct http_request *r, int status, const char *type, struct sl
     }
     if (!d->slow)
         double_finish(d);
+}
+
+void http_answer_problem(struct http_request *r, const struct http_problem *p)
+{
+    char *text = arena_printf(&r->arena, "%s: %s", p->code, p->detail);
+
+    assert_non_null(text);
+    http_answer(r, p->status, "application/problem+json", (struct slice){ text, strlen(text) });
 }
 
 void http_answer_status(struct http_request *r, int status, const struct err *e)

@@ -4,6 +4,7 @@
  */
 #include "http/interceptors.h"
 
+#include "api/answer.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -479,6 +480,31 @@ static void what_is_not_the_servers_fault_does_not_count(void **state)
     }
 }
 
+/* As a synchronous start answers when the workflow itself failed. */
+static void fail_execution(void *ctx, struct http_request *r)
+{
+    struct err e;
+
+    (void)ctx;
+    (void)err_set(&e, IFP_ESERVER, "the card was declined");
+    answer_problem(r, &e, &(struct answer_problem){ .code = "CARD_DECLINED", .execution = 1 });
+}
+
+static void executions_that_fail_do_not_count(void **state)
+{
+    static const struct route route = { .id = "start", .handler = fail_execution, .scope = 1 };
+    struct fixture *f = *state;
+
+    open_breaker(f, LIMIT);
+    for (int i = 0; i < 3 * LIMIT; i++) {
+        double_init(&f->d, HTTP_POST, &route);
+        chain_run(f->chain, &f->d.r, NULL, NULL);
+        double_end(&f->d);
+        assert_int_equal(f->d.r.status, 500);
+        assert_string_equal(f->d.body, "CARD_DECLINED: the card was declined");
+    }
+}
+
 static void timeouts_open_it_too(void **state)
 {
     struct fixture *f = *state;
@@ -673,6 +699,7 @@ int main(void)
         CASE(a_probe_that_fails_keeps_it_open),
         CASE(one_probe_at_a_time),
         CASE(what_is_not_the_servers_fault_does_not_count),
+        CASE(executions_that_fail_do_not_count),
         CASE(timeouts_open_it_too),
         CASE(with_a_limit_of_none_it_never_opens),
         CASE(a_compressed_answer_is_the_same_text),
