@@ -75,6 +75,35 @@ static void a_repeat_gets_the_first_answer_with_its_secret(void **state)
     httptest_release(&again);
 }
 
+static void every_route_that_makes_a_secret_repeats_it(void **state)
+{
+    static const struct {
+        const char *path, *body, *secret;
+    } routes[] = {
+        { "/v1/keys", "{\"name\":\"repeated\",\"scopes\":[\"executions:read\"]}", "/key" },
+        { "/v1/webhooks/secret", "{}", "/secret" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
+        struct httptest_answer first, again;
+        char key[16];
+
+        snprintf(key, sizeof(key), "s%zu", i);
+        first = post(&one, routes[i].path, key, routes[i].body);
+        again = post(&two, routes[i].path, key, routes[i].body);
+        assert_true(first.status == 200 || first.status == 201);
+        assert_non_null(httptest_json(&first, routes[i].secret));
+        assert_string_equal(again.body, first.body);
+        assert_string_equal(httptest_header(&again, "idempotency-replayed"), "true");
+        httptest_release(&first);
+        httptest_release(&again);
+    }
+    assert_int_equal(testdb_int8("select count(*) from inferpipe._inferpipe_api_keys"
+                                 " where name = 'repeated'"),
+                     1);
+}
+
 static void another_request_under_the_key_is_refused(void **state)
 {
     struct httptest_answer a = post(&two, "/v1/webhooks", "w1", "{\"url\":\"https://b.com/b\"}");
@@ -146,6 +175,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_repeat_gets_the_first_answer_with_its_secret),
+        cmocka_unit_test(every_route_that_makes_a_secret_repeats_it),
         cmocka_unit_test(another_request_under_the_key_is_refused),
         cmocka_unit_test(another_caller_is_not_given_the_answer),
         cmocka_unit_test(a_failure_is_not_kept),
