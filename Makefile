@@ -174,6 +174,13 @@ bench-http:
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) $(BENCH_HTTP)
 	$(Q)bench/http.sh $(BUILD)/bench
 
+# The server beside its yardsticks, with wrk: ROUNDS, ROUND_SECONDS; WRITE=docs/benchmarks-server.md.
+.PHONY: bench-server
+bench-server:
+	$(Q)scripts/deps run bench >&2
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(BENCH_HTTP) >&2
+	$(Q)scripts/testdb bench/server.sh
+
 # Memory of connections, and what slow clients cost a good one: make load LOAD=10000.
 load:
 	$(Q)scripts/deps run test

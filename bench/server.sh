@@ -71,7 +71,22 @@ until_sql() {
 
 report() {
     printf '%-44s %14s  %s\n' "$1" "$2" "$3"
-    [ -z "${WRITE:-}" ] || echo "| $1 | $2 | $3 |" >>"$work/table"
+    echo "| $1 | $2 | $3 |" >>"$work/table"
+}
+
+# What was reported, as a page.
+page() {
+    cat <<END
+# Benchmarks of the server
+
+Measured by \`make bench-server WRITE=docs/benchmarks-server.md\` on $(date -u +%F): $(nproc) CPUs that wrk, the server with
+its engine and PostgreSQL share, on loopback. One run: the ratios mean more than the numbers.
+\`bench/server.sh\` says what each line does, \`docs/benchmarks.md\` has the engine alone.
+
+| | | |
+|---|---:|---|
+END
+    cat "$work/table"
 }
 
 start() {
@@ -156,3 +171,4 @@ starts
 crowd
 report "memory of the server" "$(awk '/VmRSS/ { printf "%.1f MB", $2 / 1024 }' "/proc/$server/status")" \
     "resident, its engine included, at the end"
+[ -z "${WRITE:-}" ] || page >"$WRITE"
