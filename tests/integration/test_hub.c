@@ -142,7 +142,9 @@ static void an_end_is_told_with_its_result(void **state)
 
     open_hub(state, "on");
     (void)enginetest_worker(f.t, NULL);
-    id = start_and_wait("waits");
+    id = enginetest_start(f.t, "waits", NULL, NULL);
+    enginetest_until_sql(f.t, "select state = 3 from inferpipe._inferpipe_runs");
+    assert_int_equal(hub_wait(f.hub, &f.watch, id, false), 0); /* nobody holds its row now */
     enginetest_until_sql(f.t, "select flags = 64 from inferpipe._inferpipe_runs");
     enginetest_send(f.t, id, "go", "{\"a\": 1.50}");
     looptest_count(f.t->loop, &f.ended, 1);

@@ -20,9 +20,9 @@ static const char *const picture[] = {
     ".xx....x", /* none */
     "xxx.....", /* ready */
     "xxxxxxx.", /* running */
-    "xxx.....", /* timer */
-    "xxx.....", /* message */
-    "xxx.....", /* retry */
+    "xxxx....", /* timer */
+    "xxx.x...", /* message */
+    "xxx..x..", /* retry */
     "xxx...x.", /* child */
     "xxx....x", /* slot */
 };

@@ -8,6 +8,7 @@ insert into inferpipe_test.legal_moves (from_state, to_state) values
   (1, 6), (6, 6), (6, 0), (6, 1), (6, -1),  -- wait for children, the ends of some, of enough
   (1, 1),                                   -- cancel flag, has_journal
   (0, 0),                                   -- cancel flag
+  (2, 2), (3, 3), (4, 4),                   -- somebody waits for its end
   (2, 0), (3, 0), (4, 0),                   -- message, cancel
   (1, -1),                                  -- end, forced cancel, poison
   (0, -1), (2, -1), (3, -1), (4, -1),       -- cancel of what has no journal, forced cancel
