@@ -166,15 +166,16 @@ static void make_head(struct exchange *x)
 {
     struct text t = { .cap = measure(x) };
     char line[64];
+    int len;
 
     t.data = arena_alloc(&x->r.arena, t.cap);
     if (!t.data) {
         conn_abort(x->r.conn);
         return;
     }
-    put(&t, line,
-        (size_t)snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\n", x->r.status,
-                         reply_reason(x->r.status)));
+    len =
+        snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\n", x->r.status, reply_reason(x->r.status));
+    put(&t, line, (size_t)len);
     puts_text(&t, date_line(x->r.conn->server));
     put_framing(&t, x);
     puts_text(&t, "x-request-id: ");
