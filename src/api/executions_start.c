@@ -24,6 +24,7 @@
 #include <string.h>
 
 enum { KEY_BYTES = 255 };
+#define STARTED "queued" /* what every execution is when its start is acknowledged */
 
 /* In the request's arena. */
 struct starting {
@@ -31,6 +32,7 @@ struct starting {
     struct hub_watch watch;
     struct timer timer;           /* armed while it waits */
     struct http_request *request; /* borrowed */
+    struct api *api;              /* borrowed */
     struct api_runs *runs;        /* borrowed */
     int mode;
     int64_t timeout_ms;
@@ -117,6 +119,7 @@ void executions_start(void *ctx, struct http_request *r)
         return;
     }
     s->request = r;
+    s->api = api;
     s->runs = api->runs;
     err = read_start(s, &b, &e);
     if (err) {
@@ -212,19 +215,40 @@ static void on_started(struct start *start, int err, const struct err *e)
     }
     runs_trace_header(r, start->exec_id, start->created ? start->traceparent : NULL);
     if (s->mode == RUN_ASYNC || http_is_gone(r))
-        answer_info(s, "queued");
+        answer_info(s, STARTED);
     else if (s->mode == RUN_STREAM)
         answer_stream(s);
     else
         wait_for_end(s);
 }
 
+/* What became of it in time. */
+static void on_status(struct run_ask *ask, const struct pgres *res)
+{
+    answer_info(ask->data, pgres_rows(res) > 0 ? pgres_text(res, 0, 0) : STARTED);
+}
+
+/* It was started, and is no less so while the database is away. */
+static bool on_no_status(struct run_ask *ask, const struct err *e)
+{
+    (void)e;
+    answer_info(ask->data, STARTED);
+    return true;
+}
+
 static void on_timeout(void *ctx)
 {
     struct starting *s = ctx;
+    struct run_ask *ask = runs_ask(s->api, s->request, STATEMENT_STATUS, on_status);
 
     hub_leave(&s->watch);
-    answer_info(s, "running");
+    s->request->gone = NULL;
+    if (!ask)
+        return; /* and the request is finished */
+    ask->data = s;
+    ask->failed = on_no_status;
+    pgargs_int8(&ask->req.args, s->start.exec_id);
+    runs_ask_send(ask);
 }
 
 static void on_gone(void *ctx, struct http_request *r)
@@ -234,7 +258,7 @@ static void on_gone(void *ctx, struct http_request *r)
     (void)r;
     timer_stop(&s->timer);
     hub_leave(&s->watch);
-    answer_info(s, "running"); /* nobody reads it: it ends the request */
+    answer_info(s, STARTED); /* nobody reads it: it ends the request */
 }
 
 static void answer_result(struct http_request *r, const struct hub_end *end)

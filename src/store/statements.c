@@ -245,6 +245,14 @@ static const struct pgstmt statements[STATEMENTS] = {
         " where e.exec_id = $2::int8 and e.workspace_id = $1::int4",
     },
     /* All of one execution. */
+    [STATEMENT_STATUS] = {
+        "status",
+        "select inferpipe.status_text(f.status, r.owner, r.fence)"
+        " from inferpipe._inferpipe_executions e"
+        " left join inferpipe._inferpipe_runs r on r.exec_id = e.exec_id"
+        " left join inferpipe._inferpipe_results f on f.exec_id = e.exec_id"
+        " where e.workspace_id = $1::int4 and e.exec_id = $2::int8",
+    },
     [STATEMENT_SHOW] = {
         "show",
         "select inferpipe.status_text(f.status, r.owner, r.fence), w.name, w.version, q.name,"

@@ -208,12 +208,30 @@ static void a_wait_that_is_over_first_gives_the_id(void **state)
     (void)state;
     post(START("waits"), "{\"mode\":\"sync\",\"timeoutMs\":50}");
     httptest_expect(&f.a, 202, "/workflowId", "\"waits\"");
+    httptest_expect(&f.a, 202, "/status", "\"queued\"");
     keep_id();
     post(one("/cancel"), "");
     httptest_expect(&f.a, 202, "/status", "\"canceled\"");
     ask(&f.two, "GET", one("?wait=20s"), NULL, NULL);
     httptest_expect(&f.a, 200, "/status", "\"canceled\"");
     httptest_expect(&f.a, 200, "/error/code", "\"CANCELED\"");
+}
+
+static void a_wait_that_is_over_says_what_became_of_it(void **state)
+{
+    bool running = false;
+
+    (void)state;
+    (void)enginetest_fork(f.t, NULL);
+    post(START("waits"), "{\"idempotencyKey\":\"slow\"}");
+    keep_id();
+    while (!running) {
+        ask(&f.one, "GET", one(""), NULL, NULL);
+        running = strcmp(httptest_json(&f.a, "/status"), "\"running\"") == 0;
+        httptest_pause();
+    }
+    post(START("waits"), "{\"mode\":\"sync\",\"timeoutMs\":1,\"idempotencyKey\":\"slow\"}");
+    httptest_expect(&f.a, 202, "/status", "\"running\"");
 }
 
 static void retry_options_are_those_of_the_steps(void **state)
@@ -637,6 +655,7 @@ int main(void)
         TEST(a_synchronous_start_gives_the_result),
         TEST(a_synchronous_start_that_fails_is_an_error_with_its_code),
         TEST(a_wait_that_is_over_first_gives_the_id),
+        TEST(a_wait_that_is_over_says_what_became_of_it),
         TEST(retry_options_are_those_of_the_steps),
         TEST(a_key_gives_the_same_answer_on_every_server),
         TEST(equal_starts_at_once_on_two_servers_make_one),
