@@ -64,6 +64,7 @@ static bool in_word(char c)
 static bool next_word(const char **at, char ret_word[WORD_MAX])
 {
     size_t n = 0;
+    bool cut;
 
     while (**at && !in_word(**at))
         (*at)++;
@@ -71,7 +72,8 @@ static bool next_word(const char **at, char ret_word[WORD_MAX])
         if (n < WORD_MAX - 1)
             ret_word[n++] = (char)tolower((unsigned char)**at);
     }
-    while (n > 0 && n == WORD_MAX - 1 && (unsigned char)ret_word[n - 1] >= 0x80)
+    cut = n == WORD_MAX - 1;
+    while (cut && n > 0 && (unsigned char)ret_word[n - 1] >= 0x80)
         n--; /* the cut may have split a character */
     ret_word[n] = '\0';
     return n > 0;
@@ -98,7 +100,7 @@ static int array_add(struct array *a, const ifp_json *value)
     size_t n;
     const char *text = ifp_json_text(value, &n);
 
-    if (a->len + n + 2 > a->size) {
+    if (!a->text || a->len + n + 2 > a->size) {
         size_t size = 2 * (a->size + n) + 256;
         char *grown = ifp_step_alloc(a->step, size);
 
@@ -241,6 +243,7 @@ static int make_sections(ifp_step_ctx *step, const ifp_json *input, const ifp_js
 static int make_outline(ifp_step_ctx *step, const ifp_json *sections, const ifp_json **ret)
 {
     size_t size = 1, len = 0;
+    int64_t tokens;
     char pointer[24], *outline;
     size_t n = ifp_json_len(sections, "");
 
@@ -256,7 +259,8 @@ static int make_outline(ifp_step_ctx *step, const ifp_json *sections, const ifp_
         len += (size_t)snprintf(outline + len, size - len, "%s%zu. %s", i ? "\n" : "", i + 1,
                                 ifp_json_str(sections, pointer, ""));
     }
-    IFP_TRY(ifp_step_cost(step, (int64_t)(len / 4), (double)(len / 4) * 0.000001));
+    tokens = (int64_t)(len / 4);
+    IFP_TRY(ifp_step_cost(step, tokens, (double)tokens * 0.000001));
     return ifp_json_build(step, ret, "s", outline);
 }
 
