@@ -96,9 +96,10 @@ select inferpipe_test.start(p_delay_ms => 31536000000) as parent \gset
 update inferpipe._inferpipe_executions set parent_id = :parent where exec_id = (:'ids'::int8[])[1];
 update inferpipe._inferpipe_executions set idem_key = inferpipe.text_uuid('k')
 where exec_id = (:'ids'::int8[])[2];
-insert into inferpipe._inferpipe_idempotency values (inferpipe.text_uuid('k'),
-  (:'ids'::int8[])[2], inferpipe.clock(), inferpipe.clock() + interval '60 days', 1, 0,
-  substr(sha256(''), 1, 16));
+insert into inferpipe._inferpipe_idempotency (
+  key, exec_id, created_at, expires_at, workspace_id, scope, request_hash)
+values (inferpipe.text_uuid('k'), (:'ids'::int8[])[2], inferpipe.clock(),
+  inferpipe.clock() + interval '60 days', 1, 0, substr(sha256(''), 1, 16));
 select inferpipe.retention_set('completed', '30 days');
 select pg_temp.at('2026-02-15 00:00 UTC');
 select is(pg_temp.all_done(), '2 deleted', 'the two others leave');
