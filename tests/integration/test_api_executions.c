@@ -3,6 +3,7 @@
  * database, and the engine in a process of its own: the three ways to start, replays, waits,
  * streams that go on elsewhere, bulk starts, what is refused and how.
  */
+#include "base/clock.h"
 #include "base/ids.h"
 #include "lib/apiserver.h"
 #include "lib/enginetest.h"
@@ -19,6 +20,7 @@
 
 #define START(workflow) "/v1/workflows/" workflow "/executions"
 #define JSON "content-type: application/json\r\n"
+#define SECOND INT64_C(1000000)
 
 static struct fixture {
     struct enginetest *t;
@@ -336,6 +338,78 @@ static void postgres_connections_that_die_cost_no_answer(void **state)
         httptest_expect(&f.a, 200, "/data", "2");
     }
     enginetest_sql("10", "select count(*) from inferpipe._inferpipe_executions");
+}
+
+/* ---- how many may wait ---------------------------------------------------------------------- */
+
+/* Until one more wait gets this status. */
+static void until_one_more(const struct apiserver *s, int status)
+{
+    int64_t give_up = clock_mono_us() + 60 * SECOND;
+
+    for (ask(s, "GET", one("?wait=1ms"), NULL, NULL); f.a.status != status;
+         ask(s, "GET", one("?wait=1ms"), NULL, NULL)) {
+        if (clock_mono_us() > give_up)
+            fail_msg("never %d, last: %s%s", status, f.a.head, f.a.body);
+        httptest_pause();
+    }
+}
+
+static void send_request(struct httptest_conn *c, const struct apiserver *s, const char *method,
+                         const char *path, const char *body)
+{
+    char request[512];
+
+    assert_true(httptest_connect(c, s->port));
+    snprintf(request, sizeof(request),
+             "%s %s HTTP/1.1\r\nhost: x\r\n" JSON "content-length: %zu\r\n\r\n%s", method, path,
+             strlen(body), body);
+    assert_true(httptest_send(c, request, strlen(request)));
+}
+
+static void expect_full(void)
+{
+    httptest_expect(&f.a, 503, "/code", "\"UNAVAILABLE\"");
+    assert_non_null(strstr(text_at("/message"), "waits-max"));
+    assert_string_equal(httptest_header(&f.a, "retry-after"), "1");
+}
+
+static void one_wait_too_many_is_refused_until_another_is_over(void **state)
+{
+    static const struct apiserver_option two[] = { { CONFIG_WAITS_MAX, "2" } };
+    struct httptest_conn shown, started;
+    struct apiserver s;
+
+    (void)state;
+    apiserver_start(&s, f.t->url, two, ARRAY_LEN(two));
+    (void)enginetest_fork(f.t, NULL);
+    post(START("waits"), "{}");
+    keep_id();
+    enginetest_until_sql(f.t, "select state = 3 from inferpipe._inferpipe_runs");
+    send_request(&shown, &s, "GET", one("?wait=50s"), "");
+    send_request(&started, &s, "POST", START("waits"), "{\"mode\":\"sync\",\"timeoutMs\":50000}");
+    /* both were let in: from here on it does not matter when one more asks */
+    enginetest_until_sql(f.t, "select count(*) = 2 from inferpipe._inferpipe_runs"
+                              " where flags & 64 <> 0");
+    until_one_more(&s, 503);
+    expect_full();
+    ask(&s, "POST", START("waits"), JSON, "{\"mode\":\"sync\"}");
+    expect_full();
+    ask(&s, "POST", START("waits"), JSON, "{\"mode\":\"stream\"}");
+    expect_full();
+    ask(&s, "GET", one("/events"), "accept: text/event-stream\r\n", NULL);
+    expect_full();
+    enginetest_sql("2", "select count(*) from inferpipe._inferpipe_executions"); /* not started */
+    ask(&s, "GET", one(""), NULL, NULL); /* who only looks is not refused */
+    httptest_expect(&f.a, 200, "/workflowId", "\"waits\"");
+    httptest_disconnect(&started);
+    until_one_more(&s, 200);
+    ask(&s, "POST", one("/messages/go"), JSON, "7");
+    httptest_release(&f.a);
+    assert_true(httptest_receive(&shown, &f.a));
+    httptest_expect(&f.a, 200, "/data", "7");
+    httptest_disconnect(&shown);
+    apiserver_stop(&s);
 }
 
 /* ---- bulk ----------------------------------------------------------------------------------- */
@@ -661,6 +735,7 @@ int main(void)
         TEST(equal_starts_at_once_on_two_servers_make_one),
         TEST(a_server_that_dies_with_the_answer_loses_nothing),
         TEST(postgres_connections_that_die_cost_no_answer),
+        TEST(one_wait_too_many_is_refused_until_another_is_over),
         TEST(many_start_with_an_outcome_each),
         TEST(the_thousand_and_first_is_too_many),
         TEST(a_stream_goes_on_at_another_server),
