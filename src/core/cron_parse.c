@@ -132,6 +132,7 @@ static int read_value(struct parser *p, int *ret)
 
 static uint64_t *field_bits64(struct parser *p)
 {
+    assert(p->id == SECOND || p->id == MINUTE);
     return p->id == SECOND ? &p->c.seconds : &p->c.minutes;
 }
 
@@ -165,6 +166,7 @@ static int read_step(struct parser *p, int span, int *ret)
     const char *from;
     int step = 1;
 
+    assert(span >= 0);
     if (*p->at == '/') {
         from = ++p->at;
         step = read_digits(p);
@@ -238,6 +240,7 @@ static int read_day_form(struct parser *p)
     const char *from = p->at;
     int day;
 
+    assert(p->id == DAY);
     if ((*p->at & ~0x20) == 'L')
         return read_end_of_month(p);
     day = read_digits(p);
@@ -395,6 +398,7 @@ static int read_nickname(struct parser *p)
 {
     size_t len = strcspn(p->at, " \t");
 
+    assert(*p->at == '@');
     if (len == strlen("@every") && memcmp(p->at, "@every", len) == 0) {
         p->at += len;
         return read_every(p);
@@ -423,6 +427,7 @@ int cron_parse(const char *text, struct cron *ret, struct err *e)
     rc = *p.at == '@' ? read_nickname(&p) : read_fields(&p);
     if (rc != 0)
         return rc;
+    assert(p.c.every_s > 0 || (p.c.seconds && p.c.minutes && p.c.hours && p.c.months));
     *ret = p.c;
     return 0;
 }

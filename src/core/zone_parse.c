@@ -99,6 +99,7 @@ static bool read_number(const char **at, int max, int *ret)
 {
     int number = 0;
 
+    assert(max >= 1 && max < 1000); /* so the sum cannot overflow */
     if (**at < '0' || **at > '9')
         return false;
     for (; **at >= '0' && **at <= '9'; ++*at)
@@ -215,6 +216,7 @@ static int read_footer(const struct reader *r, struct zone *z, struct err *e)
     char text[RULE_SIZE_MAX];
     size_t len;
 
+    assert(r->at <= r->len);
     if (!end)
         return refuse(e, "it has no rule at its end");
     len = (size_t)(end - from) - 1;
@@ -249,6 +251,7 @@ static int read_zone(struct reader *r, struct zone *z, struct err *e)
         return refuse(e, "it counts leap seconds");
     rc = read_changes(r->data + r->at, &h, time_size, z, e);
     r->at += body_size(&h, time_size);
+    assert(r->at <= r->len);
     if (rc == 0 && time_size == 8)
         rc = read_footer(r, z, e);
     return rc;
@@ -265,6 +268,7 @@ int zone_parse(const void *data, size_t len, struct zone *ret, struct err *e)
         return rc;
     }
     assert(z.offsets && z.count <= CHANGES_MAX);
+    assert(z.has_rule || !z.has_summer);
     *ret = z;
     return 0;
 }

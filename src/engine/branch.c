@@ -22,6 +22,7 @@ static void settle(struct ifp_run *run);
 
 static struct branch *first(const struct ifp_run *run)
 {
+    assert(!list_empty(&run->branches));
     return CONTAINER_OF(run->branches.next, struct branch, link);
 }
 
@@ -77,10 +78,12 @@ void branch_drop(struct ifp_run *run)
 {
     while (branch_any(run)) {
         struct branch *b = first(run);
+        struct journal_slot *slot = journal_find(&run->journal, b->order.call.seq);
 
+        assert(slot && slot->work == b);
         leave_job(b);
         list_del(&b->link);
-        journal_find(&run->journal, b->order.call.seq)->work = NULL;
+        slot->work = NULL;
     }
 }
 
@@ -181,6 +184,7 @@ bool branch_give_up(struct ifp_run *run)
 
     if (error == 0)
         return false;
+    assert(error == IFP_ELEASE || error == IFP_ETOOLARGE || error == IFP_ENOMEM);
     run->unkept = 0;
     timer_stop(&run->timer);
     if (error == IFP_ELEASE)
@@ -196,6 +200,7 @@ bool branch_done(struct branch *b, struct ifp_step_ctx *job)
 {
     struct ifp_run *run = b->run;
 
+    assert(b->job == job && !job->finished);
     if (sm_is(&run->sm, RUN_FLIGHT)) {
         job->finished = true;
         return false;
@@ -265,6 +270,7 @@ void branch_committed(struct ifp_run *run)
 
         next = l->next; /* taking an end in unlinks it */
         if (b->failure.set) {
+            assert(slot && b->failure.attempt >= slot->attempts);
             slot->attempts = b->failure.attempt;
             slot->next_us = b->next_us = engine_db_now(run->engine) + b->failure.delay_ms * 1000;
             b->failure.set = false;
@@ -412,6 +418,7 @@ static bool join(struct ifp_run *run)
         return false;
     if (!slot->work && branch_add(run, &order, &b) != 0)
         return false;
+    assert(slot->work && branch_any(run));
     run->awaits++;
     slot->awaited = run->awaits;
     run->action = (struct action){ .kind = ACT_AWAIT, .call = order.call, .left = 1 };

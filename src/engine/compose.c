@@ -252,6 +252,7 @@ static int record_decision(struct ifp_run *run, const struct journal_call *call,
     char text[24];
     int len = snprintf(text, sizeof(text), "%zu", index);
 
+    assert(call->kind == JOURNAL_AWAIT && len > 0 && (size_t)len < sizeof(text));
     return call_record(run, &(struct journal_row){ .step_key = call->step_key,
                                                    .seq = call->seq,
                                                    .kind = JOURNAL_AWAIT,
@@ -264,6 +265,7 @@ static int record_decision(struct ifp_run *run, const struct journal_call *call,
 
 static int record_timeout(struct ifp_run *run, const struct journal_call *call)
 {
+    assert(call->kind == JOURNAL_AWAIT);
     return call_record(run, &(struct journal_row){ .step_key = call->step_key,
                                                    .seq = call->seq,
                                                    .kind = JOURNAL_AWAIT,
@@ -282,6 +284,7 @@ static int decided(struct ifp_run *run, const struct journal_row *row, size_t n,
     int64_t index = -1;
     const ifp_json *none;
 
+    assert(row->kind == JOURNAL_AWAIT);
     if (row->status != JOURNAL_OK)
         return call_answer(run, row, &none);
     if (jsonscan_int(row->result, &index) != 0 || index < 0 || (size_t)index >= n)

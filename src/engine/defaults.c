@@ -39,4 +39,5 @@ void defaults_set(const ifp_step_options *workflow, const char *options, ifp_ste
     delay = ret->delay_ms == 0 ? DELAY_DEFAULT_MS : ret->delay_ms;
     ret->max_delay_ms = n;
     ret->delay_ms = MIN(delay, n);
+    assert(ret->delay_ms <= ret->max_delay_ms);
 }

@@ -66,6 +66,7 @@ static int take_cost(struct ifp_step_ctx *job)
                                .tokens = n->tokens,
                                .nanos = n->nanos };
 
+    assert(n->tokens >= 0 && n->nanos >= 0);
     if (n->tokens == 0 && n->nanos == 0)
         return 0;
     n->tokens = 0;
@@ -85,6 +86,7 @@ static void take_events(struct ifp_step_ctx *job, size_t room)
         n->bytes -= note->body.data.len;
         notes_push(to, note);
     }
+    assert(!list_empty(&n->events) || n->bytes == 0);
     n->known = to->events;
     pthread_cond_broadcast(&n->room);
 }
@@ -127,6 +129,7 @@ void job_notes_end(struct ifp_step_ctx *job)
 
     timer_stop(&job->notes.pulse);
     take(job, true);
+    assert(list_empty(&job->notes.events)); /* and nothing comes after a cut */
     notes_make_due(&job->run->notes);
     progress = job->notes.progress;
     /* Out of memory: the next attempt begins without, or the pass counts for nothing. */
@@ -151,6 +154,7 @@ void job_notes_begin(struct ifp_step_ctx *job)
 
 int job_notes_watch(struct ifp_step_ctx *job)
 {
+    assert(job->heartbeat_ms >= 0 && !timer_armed(&job->notes.pulse));
     return job->heartbeat_ms == 0 ? 0 : timer_start(&job->notes.pulse, job->heartbeat_ms * 1000);
 }
 

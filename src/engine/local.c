@@ -78,6 +78,7 @@ size_t local_start(struct engine *e, const char *workflow, struct slice input, s
     n = MIN(n, MIN(slots - e->runs.count - asked(e), (size_t)engine_limit(e, CONFIG_CLAIM_BATCH)));
     if (n == 0)
         return 0;
+    assert(e->runs.count + asked(e) + n <= slots);
     op->started_as = e->lease.worker_id;
     op->asked = n;
     start_local_send(&op->op, e->lease.worker_id, w, input, n, on_started);
@@ -99,6 +100,7 @@ static void on_started(struct store_op *op, int rc, const struct err *err)
             claim_adopt_soon(e);
         return;
     }
+    assert((size_t)op->rows <= start->asked);
     metrics_add(METRIC_STARTED, "local", op->rows);
     for (int i = 0; i < op->rows; i++) {
         struct store_claimed row = store_claimed_at(op, i);

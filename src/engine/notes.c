@@ -19,6 +19,7 @@ void notes_init(struct notes *n)
 
 void notes_acked(struct notes *n, int32_t upto)
 {
+    assert(upto == INT32_MAX || upto <= n->last);
     while (!list_empty(&n->list)) {
         struct note *note = CONTAINER_OF(n->list.next, struct note, link);
 
@@ -64,6 +65,7 @@ struct note *notes_copy(const struct flush_note *note)
         copy->body.kind = keep(&at, note->kind, kind);
     if (note->data.text)
         copy->body.data.text = keep(&at, note->data.text, note->data.len);
+    assert(at <= (char *)(copy + 1) + name + kind + note->data.len + 3);
     return copy;
 }
 
@@ -93,6 +95,7 @@ bool notes_any(const struct notes *n)
 
 void notes_make_due(struct notes *n)
 {
+    assert(n->due <= n->last);
     n->due = n->last;
 }
 
@@ -119,6 +122,7 @@ int32_t notes_fill_early(const struct notes *n, struct flush *f)
         flush_add_note(f, note);
         number = note->number;
     }
+    assert(number > 0 && number <= n->last);
     return number;
 }
 

@@ -35,6 +35,7 @@ void observe_claimed(const struct store_claimed *row)
 
 void observe_claim(int executions, int64_t sent_us)
 {
+    assert(executions >= 0);
     metrics_observe_us(METRIC_CLAIM_SECONDS, NULL, clock_mono_us() - sent_us);
     metrics_observe(METRIC_CLAIM_SIZE, NULL, executions);
 }
@@ -147,6 +148,7 @@ void observe_attempt(const struct ifp_run *run, const struct ifp_step_ctx *job)
 {
     if (job->skipped)
         return; /* it has not begun */
+    assert(run->workflow && job->attempt >= 1);
     metrics_add(METRIC_ATTEMPTS, outcome_of(job), 1);
     metrics_observe_us(METRIC_STEP_SECONDS, run->workflow->name, job->took_us);
     tell_attempt(run, job, job->rc == 0 ? NULL : job->code[0] ? job->code : outcome_of(job));
@@ -192,6 +194,7 @@ static void tell_end(const struct ifp_run *run)
 {
     const struct action *a = &run->action;
 
+    assert(a->kind == ACT_END);
     if (!is_watched(run))
         return;
     tell(run, &(struct told){ .span = trace_of_run(run).span,

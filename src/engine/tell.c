@@ -55,6 +55,7 @@ static void add(struct ifp_run *run, struct flush *f)
     run->notes.told_turn = turn;
     flush_add_run(f, &(struct flush_run){ .exec_id = run->exec_id, .fence = run->fence });
     run->notes.told = notes_fill_early(&run->notes, f);
+    assert(run->notes.told <= run->notes.last);
 }
 
 void tell_turn(struct engine *e)
@@ -78,6 +79,7 @@ void tell_turn(struct engine *e)
         job_notes_take(job);
         add(job->run, f);
     }
+    assert(f->runs <= (int)engine_limit(e, CONFIG_FLUSH_BATCH));
     if (f->runs > 0)
         flush_send_notes(f, e->lease.worker_id, on_told);
 }
@@ -105,6 +107,7 @@ static void on_told(struct store_op *op, int rc, const struct err *err)
         again(e, RETRY_US);
         return;
     }
+    assert(op->rows <= e->tell.flush.runs);
     for (int i = 0; i < op->rows; i++) {
         struct flush_told told = flush_told_at(&e->tell.flush, i);
         struct ifp_run *run = map_get(&e->runs, (uint64_t)told.exec_id);

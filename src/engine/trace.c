@@ -16,6 +16,7 @@ static struct traceparent with_span(const struct ifp_run *run, uint64_t span)
 
 struct traceparent trace_of_run(const struct ifp_run *run)
 {
+    assert(run->exec_id > 0);
     return with_span(run, traceparent_execution(run->exec_id));
 }
 
@@ -28,6 +29,7 @@ struct traceparent trace_of_step(const struct ifp_run *run, const struct journal
 struct traceparent trace_of_attempt(const struct ifp_run *run, const struct journal_call *call,
                                     int attempt)
 {
+    assert(attempt >= 1);
     return with_span(run, traceparent_attempt(trace_of_step(run, call).span, attempt));
 }
 

@@ -185,6 +185,7 @@ static bool mark(struct ifp_run *run)
 {
     const struct journal_row *row = marker(run);
 
+    assert(run->unwinding && !branch_any(run));
     if (!row)
         return write_marker(run);
     if (row->seq == run->seq + 1) {
@@ -200,6 +201,7 @@ static bool mark(struct ifp_run *run)
 
 static void note_failure(struct ifp_run *run, const struct journal_row *row, struct action *outcome)
 {
+    assert(row->status != JOURNAL_OK && outcome->kind == ACT_END);
     outcome->error = arena_printf(&run->pass, "%s; compensation \"%s\" failed: %s: %s",
                                   outcome->error, row->name, row->error_code ? row->error_code : "",
                                   row->error ? row->error : "");

@@ -48,6 +48,7 @@ int client_answer_keep(struct client *c, const struct client_answer *a, int stat
     struct pgargs args;
     int err = client_begin(c, &args, e);
 
+    assert(a->key && status >= 200 && status <= 599); /* 0 stands for none yet */
     if (err)
         return err;
     pgargs_text(&args, a->key);

@@ -94,6 +94,7 @@ static int sets_fill(struct sets *s, const struct client *c, const ifp_fork_opti
         else
             pgarray_null(&s->hash);
     }
+    assert(s->step.count == s->result.count && s->step.count == s->hash.count);
     return 0;
 }
 

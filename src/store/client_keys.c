@@ -214,6 +214,7 @@ int client_key_rotate(struct client *c, const char *id, int64_t overlap_ms, char
 
 void client_jwt_purpose(int32_t workspace_id, const char *kid, char ret[CLIENT_JWT_PURPOSE_SIZE])
 {
+    assert(workspace_id > 0 && kid);
     (void)snprintf(ret, CLIENT_JWT_PURPOSE_SIZE, "jwt %d/%.100s", (int)workspace_id, kid);
 }
 
@@ -298,6 +299,7 @@ int client_jwt_key_create(struct client *c, const struct client_jwt_key *key,
         mem_free(material);
         return rc;
     }
+    assert(material && len > 0);
     rc = add_jwt_key(&args, key, material, len, e);
     mem_free(material);
     if (rc != 0) {

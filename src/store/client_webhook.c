@@ -27,6 +27,7 @@ void client_webhook_id_format(int64_t id, char ret[CLIENT_WEBHOOK_ID_SIZE])
 {
     char text[IFP_ID_SIZE];
 
+    assert(id > 0);
     ids_execution_format(id, text);
     snprintf(ret, CLIENT_WEBHOOK_ID_SIZE, "whk_%.13s", text + 4);
 }
@@ -69,6 +70,7 @@ static int draw_secret(char ret[CLIENT_WEBHOOK_SECRET_SIZE], struct err *e)
     snprintf(ret, CLIENT_WEBHOOK_SECRET_SIZE, "whsec_");
     base64_encode(bytes, sizeof(bytes), ret + 6);
     crypto_wipe(bytes, sizeof(bytes));
+    assert(strlen(ret) == 6 + SECRET_BYTES / 3 * 4);
     for (char *c = ret + 6; *c; c++) /* the standard alphabet, as whsec_ is read by others */
         *c = *c == '-' ? '+' : *c == '_' ? '/' : *c;
     return 0;
@@ -82,6 +84,7 @@ static int seal(const char *keys, int64_t id, char secret[CLIENT_WEBHOOK_SECRET_
     struct secretbox box;
     int rc = secretbox_init(&box, keys, e);
 
+    assert(id > 0); /* what the seal is bound to */
     if (rc != 0)
         return rc;
     client_webhook_purpose(id, purpose, sizeof(purpose));
@@ -121,6 +124,7 @@ static int run_id(struct client *c, enum statement id, struct pgargs *args, int6
 
     if (rc != 0)
         return rc;
+    assert(pgres_rows(res) == 1);
     *ret = pgres_int8(res, 0, 0);
     pgsync_free_result(res);
     return 0;
@@ -130,6 +134,7 @@ static int begin(struct client *c, int64_t id, struct pgargs *args, struct err *
 {
     int rc = client_begin(c, args, e);
 
+    assert(id >= 0);
     if (rc == 0)
         pgargs_int8(args, id);
     return rc;
@@ -152,6 +157,7 @@ int client_webhook_create(struct client *c, const struct client_webhook *w, cons
     if (rc == 0)
         rc = begin(c, *ret_id, &args, e);
     if (rc == 0) {
+        assert(*ret_id > 0 && sealed && len > 0);
         pgargs_text(&args, w->url);
         pgargs_text(&args, w->workflow && *w->workflow ? w->workflow : NULL);
         pgargs_int2(&args, !w->url ? 0 : (int16_t)(w->events ? w->events : WEBHOOK_ALL));
@@ -168,6 +174,7 @@ int client_webhook_change(struct client *c, int64_t id, const struct client_webh
     struct pgargs args;
     int rc = check(w, e);
 
+    assert(id > 0);
     if (rc == 0)
         rc = begin(c, id, &args, e);
     if (rc != 0)
@@ -210,6 +217,7 @@ int client_webhook_rotate(struct client *c, int64_t id, int64_t overlap_ms, cons
     if (rc == 0)
         rc = begin(c, id, &args, e);
     if (rc == 0) {
+        assert(id > 0 && sealed && len > 0);
         pgargs_bytes(&args, sealed, len);
         pgargs_int8(&args, overlap_ms);
         rc = run(c, STATEMENT_WEBHOOK_ROTATE, &args, e);
@@ -281,6 +289,7 @@ int client_webhook_list(struct client *c, int64_t id, client_webhook_row_fn *fn,
 
 static struct client_webhook_try try_at(const struct pgres *res, int i)
 {
+    assert(i < pgres_rows(res));
     return (struct client_webhook_try){
         .id = pgres_int8(res, i, 0),
         .target = pgres_int8(res, i, 1),
@@ -311,6 +320,7 @@ int client_webhook_deliveries(struct client *c, int64_t id, int64_t before, int 
     rc = client_run(c, STATEMENT_WEBHOOK_DELIVERIES, &args, true, &res, e);
     if (rc != 0)
         return rc;
+    assert(pgres_rows(res) <= limit);
     for (int i = 0; rc == 0 && i < pgres_rows(res); i++) {
         struct client_webhook_try row = try_at(res, i);
 

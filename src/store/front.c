@@ -69,6 +69,7 @@ static struct channel *channel_of(struct front *f, const char *name)
 {
     struct channel *c;
 
+    assert(f->listener);
     for (int i = 0; i < f->channel_count; i++)
         if (strcmp(f->channels[i].listen.channel, name) == 0)
             return &f->channels[i];
@@ -157,6 +158,7 @@ int front_open(struct loop *l, const struct config *config, struct front **ret, 
     struct front *f = mem_zalloc(sizeof(*f));
     int err;
 
+    assert(pool.connections >= 1 && pool.wait_ms > 0);
     if (!f)
         return err_set(e, IFP_ENOMEM, "front: out of memory");
     f->loop = l;

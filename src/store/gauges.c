@@ -92,6 +92,7 @@ static void on_timer(void *ctx)
 {
     struct gauges *g = ctx;
 
+    assert(!list_empty(&g->waiting)); /* it is armed only while somebody waits */
     set_absent(g);
     finish(g);
 }
@@ -134,6 +135,7 @@ void gauges_close(struct gauges *g)
 /* Without memory for the timer nobody waits. */
 static void ask(struct gauges *g)
 {
+    assert(!list_empty(&g->waiting) && !timer_armed(&g->timer));
     if (timer_start(&g->timer, PATIENCE_US) != 0) {
         on_timer(g);
         return;

@@ -91,6 +91,7 @@ void hub_leave(struct hub_watch *w)
 
     if (!h)
         return;
+    assert(h->count > 0);
     if (w->state == FLIGHT)
         for (int i = 0; i < LOOKS; i++)
             if (w->slot < h->looks[i].count && h->looks[i].slots[w->slot] == w)
@@ -160,8 +161,10 @@ int hub_follow(struct hub *h, struct hub_watch *w, int64_t exec_id, int32_t afte
 
 void hub_resume(struct hub_watch *w)
 {
-    if (w->hub && w->state == PAUSED)
-        move(w, READY_STREAMS);
+    if (!w->hub || w->state != PAUSED)
+        return;
+    assert(w->stream); /* who waits for an end is never paused */
+    move(w, READY_STREAMS);
 }
 
 bool hub_full(const struct hub *h)
@@ -183,6 +186,7 @@ static void tell(struct hub *h, int64_t exec_id, bool ended)
     if (ended && exec_id > 0)
         h->told_early[exec_id % TOLD_EARLY] = exec_id;
     while (w) {
+        assert(w->hub == h && w->exec_id == exec_id);
         if (w->state == IDLE && (ended || w->stream))
             make_ready(w);
         else if (w->state == FLIGHT)
@@ -246,6 +250,7 @@ static void on_poll(void *ctx)
     for (int i = 0; i < HUB_POLL && !list_empty(&h->lists[IDLE]); i++) {
         struct hub_watch *w = CONTAINER_OF(h->lists[IDLE].next, struct hub_watch, link);
 
+        assert(w->state == IDLE);
         if (w->looked_us > before)
             break;
         make_ready(w);
@@ -260,11 +265,12 @@ static void send(struct hub *h, struct look *look, enum state from)
     struct pgarray ids, after;
     bool streams = from == READY_STREAMS;
 
+    assert(from < IDLE);
     if (pgreq_busy(&look->req) || list_empty(&h->lists[from]))
         return;
+    assert(look->count == 0); /* its last answer was taken in */
     pgarray_init(&ids, PGTYPE_INT8);
     pgarray_init(&after, PGTYPE_INT4);
-    look->count = 0;
     while (look->count < HUB_BATCH && !list_empty(&h->lists[from])) {
         struct hub_watch *w = CONTAINER_OF(h->lists[from].next, struct hub_watch, link);
 
@@ -275,6 +281,7 @@ static void send(struct hub *h, struct look *look, enum state from)
         pgarray_int8(&ids, w->exec_id);
         pgarray_int4(&after, w->after);
     }
+    assert(look->count >= 1 && look->count <= HUB_BATCH);
     pgargs_reset(&look->req.args);
     pgargs_array(&look->req.args, &ids);
     if (streams) {
@@ -291,6 +298,7 @@ static void turn(void *ctx)
 {
     struct hub *h = ctx;
 
+    assert(!h->closing); /* it would arm the timer again */
     send(h, &h->looks[LOOK_MARK], UNMARKED);
     send(h, &h->looks[LOOK_ENDS], READY_ENDS);
     send(h, &h->looks[LOOK_STREAMS], READY_STREAMS);
@@ -301,6 +309,7 @@ static void turn(void *ctx)
 /* After its look: it waits again, unless it was told of meanwhile. */
 static void settle(struct hub_watch *w)
 {
+    assert(w->state == FLIGHT);
     if (w->looked_us == INT64_MIN)
         make_ready(w);
     else
@@ -382,9 +391,12 @@ static void on_ended(struct pgreq *req, int err, const struct pgres *res, const 
         return;
     }
     for (int row = 0; !err && row < pgres_rows(res); row++) {
-        struct hub_watch *w = look->slots[pgres_int8(res, row, 0) - 1];
+        int64_t slot = pgres_int8(res, row, 0) - 1;
         struct hub_end end = end_at(res, row);
+        struct hub_watch *w;
 
+        assert(slot >= 0 && slot < look->count);
+        w = look->slots[slot];
         if (!w)
             continue; /* it has left */
         assert(w->exec_id == end.exec_id);
@@ -416,6 +428,7 @@ static int give_page(struct look *look, const struct pgres *res, int row)
                                     .at_us = pgres_timestamptz(res, row, 3),
                                     .kind = pgres_text(res, row, 4),
                                     .data = pgres_bytes(res, row, 5) };
+        assert(event.seq > w->after); /* in order, nothing twice */
         w->after = event.seq;
         given++;
         w->event(w, &event);
@@ -424,6 +437,7 @@ static int give_page(struct look *look, const struct pgres *res, int row)
     if (!w)
         return row;
     w->last = pgres_int4(res, row - 1, 7);
+    assert(given <= total && total <= HUB_PAGE);
     over = over && given == total && total < HUB_PAGE;
     if (given < total || total == HUB_PAGE)
         w->looked_us = INT64_MIN; /* there is more */
@@ -509,6 +523,7 @@ static void close_when_idle(struct hub *h)
     for (int i = 0; i < LOOKS; i++)
         if (pgreq_busy(&h->looks[i].req))
             return;
+    assert(h->closing && h->count == 0 && !timer_armed(&h->poll));
     deferred_cancel(&h->turn);
     for (int i = 0; i < LOOKS; i++)
         pgreq_release(&h->looks[i].req);

@@ -92,6 +92,7 @@ int live_executions(struct client *c, const struct live_range *range, live_execu
     for (int i = 0; i < pgres_rows(res) && rc == 0; i++) {
         struct store_claimed row = store_claimed_of(res, i);
 
+        assert(row.exec_id > range->after && row.exec_id <= range->last);
         rc = fn(ctx, &row);
     }
     pgsync_free_result(res);

@@ -233,6 +233,7 @@ static int bring_up(struct pgsync *db, bool dry_run, migrate_fn *each, void *ctx
         if (each)
             each(ctx, m->version, m->name, !dry_run);
     }
+    assert(dry_run || version == embedded_migrations_count);
     *ret_version = version;
     return 0;
 }

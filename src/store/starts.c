@@ -137,6 +137,7 @@ static void close_when_idle(struct starts *s)
 
     if (!s->closing || is_busy(s))
         return;
+    assert(list_empty(&s->waiting) && list_empty(&s->refused)); /* told when it began to close */
     deferred_cancel(&s->turn);
     for (int i = 0; i < BATCHES; i++)
         pgreq_release(&s->batches[i].req);
@@ -178,6 +179,7 @@ static void draw_ids(struct starts *s, int wanted)
 {
     if (pgreq_busy(&s->id_req))
         return;
+    assert(wanted > 0 && !s->closing);
     pgargs_reset(&s->id_req.args);
     pgargs_int4(&s->id_req.args, MIN(MAX(wanted, IDS_LEAST), IDS_MAX));
     front_exec(s->front, &s->id_req);
@@ -206,6 +208,7 @@ static void on_ids(struct pgreq *req, int err, const struct pgres *res, const st
         finish_all(&s->waiting, err, e, false);
         return;
     }
+    assert(pgres_rows(res) >= 1 && pgres_rows(res) <= IDS_MAX);
     s->id_count = pgres_rows(res);
     s->ids_at_us = clock_mono_us();
     for (int i = 0; i < s->id_count; i++) /* the lowest is used first */
@@ -273,6 +276,7 @@ static int kind_of(struct columns *c, const struct start *s)
     for (int i = 0; i < c->kind_count; i++)
         if (same_kind(c->kinds[i], s))
             return c->last_kind = i + 1;
+    assert(c->kind_count < BATCH_MAX);
     c->kinds[c->kind_count++] = s;
     pgarray_text(&c->workflow, s->workflow);
     pgarray_text(&c->version, s->version);
@@ -336,6 +340,7 @@ static void add_start(struct columns *c, const struct start *s, int64_t inline_m
     pgarray_text(&c->message, s->message);
     err = add_payload(&c->payload, &c->payload_hash, s->payload, inline_max);
     c->err = c->err ? c->err : err;
+    assert(c->hash.count == c->id.count && c->payload_hash.count == c->id.count);
 }
 
 /* Empty stands for nulls: most batches have no use for most columns. */
@@ -407,10 +412,12 @@ static int build(struct starts *s, struct batch *b)
     LIST_EACH(it, &b->items) {
         struct start *start = CONTAINER_OF(it, struct start, link);
 
+        assert(workspace == 0 || workspace == start->workspace_id);
         workspace = start->workspace_id;
         add_start(&c, start, s->inline_max);
         note_rare(&rare, start, s->inline_max);
     }
+    assert(workspace > 0 && c.kind_count >= 1 && c.kind_count <= b->count);
     pgargs_reset(&b->req.args);
     pgargs_int4(&b->req.args, workspace);
     add_args(&b->req.args, &c, &rare, s->ttl_ms);
@@ -425,6 +432,7 @@ static void fill(struct starts *s, struct batch *b)
     int32_t workspace = first->workspace_id;
     int most = first->most, looked = 0;
 
+    assert(b->count == 0 && list_empty(&b->items) && most >= 1 && s->id_count >= 1);
     LIST_EACH(it, &s->waiting) {
         struct start *start = CONTAINER_OF(it, struct start, link);
 
@@ -436,6 +444,7 @@ static void fill(struct starts *s, struct batch *b)
         list_push(&b->items, &start->link);
         b->count++;
     }
+    assert(b->count >= 1 && b->count <= s->waiting_count);
     s->waiting_count -= b->count;
     s->last_count = b->count;
 }
@@ -445,6 +454,7 @@ static int draw_seeds(struct starts *s, struct batch *b)
     int64_t seeds[BATCH_MAX];
     int rc = ids_random(seeds, sizeof(seeds[0]) * (size_t)b->count), i = 0;
 
+    assert(b->count <= s->id_count);
     if (rc != 0)
         return rc;
     LIST_EACH(it, &b->items) {
@@ -537,6 +547,7 @@ void starts_add(struct starts *s, struct start *start)
 
 static void wait_again(struct starts *s, struct start *start)
 {
+    assert(start->tries < TRIES_MAX);
     list_push(&s->waiting, &start->link);
     s->waiting_count++;
 }
@@ -549,6 +560,7 @@ static void answer_one(struct starts *s, struct start *start, const struct pgres
     if (!code) {
         start->exec_id = pgres_int8(res, row, 0);
         start->created = pgres_bool(res, row, 1);
+        assert(start->exec_id > 0);
         if (start->created)
             metrics_add(METRIC_STARTED, "api", 1);
         start->done(start, 0, NULL);
@@ -571,6 +583,7 @@ static void answer_all(struct starts *s, struct batch *b, const struct pgres *re
     b->count = 0;
     while (!list_empty(&items))
         answer_one(s, CONTAINER_OF(list_pop(&items), struct start, link), res, row++);
+    assert(row == pgres_rows(res));
 }
 
 /* Nothing was written, and it is not the database as such: which of them is it? */
@@ -585,6 +598,7 @@ static void split(struct starts *s, struct batch *b)
     int most = (b->count + 1) / 2;
     struct list *it;
 
+    assert(most >= 1 && most < b->count);       /* so it comes to an end */
     while ((it = b->items.prev) != &b->items) { /* in front, in their order */
         struct start *start = CONTAINER_OF(it, struct start, link);
 

@@ -37,6 +37,7 @@ void webhook_close(struct webhook_db *db, loop_fn *closed, void *ctx)
 {
     struct pgpool *pool = db->pool;
 
+    assert(closed);
     mem_free(db);
     if (pool)
         pgpool_close(pool, closed, ctx);
@@ -71,6 +72,7 @@ void webhook_init(struct webhook_op *op)
 
 void webhook_release(struct webhook_op *op)
 {
+    assert(!pgreq_busy(&op->req));
     pgreq_release(&op->req);
 }
 
@@ -129,6 +131,7 @@ void webhook_load(struct webhook_db *db, struct webhook_op *op, int64_t delivery
     struct err e;
     int rc = connect(db, &e);
 
+    assert(delivery > 0 && !pgreq_busy(&op->req));
     if (rc != 0) {
         done(op, rc, NULL, &e);
         return;
@@ -145,6 +148,7 @@ void webhook_gone(struct webhook_db *db, struct webhook_op *op, int64_t delivery
                   webhook_gone_fn *done)
 {
     assert(db->pool); /* it was loaded before */
+    assert(delivery > 0 && !pgreq_busy(&op->req));
     op->gone = done;
     op->req.stmt = statements_get(STATEMENT_WEBHOOK_GONE);
     op->req.done = on_gone;
