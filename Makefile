@@ -28,7 +28,7 @@ export BUILD V SAN COVERAGE T KINDS INFERPIPE_TEST_ZONES
 LIB_PKGS := libpq libuv libcjson openssl libcurl zlib
 PKG_CFLAGS := $(shell pkg-config --cflags $(LIB_PKGS) 2>/dev/null)
 # Debian 12 has llhttp as the sources inside a package of Node.js, Debian 13 as a library.
-LLHTTP_SRC := $(if $(shell pkg-config --exists libllhttp && echo y),,$(wildcard /usr/share/llhttp/*.c))
+LLHTTP_SRC := $(if $(shell pkg-config --exists libllhttp 2>/dev/null && echo y),,$(wildcard /usr/share/llhttp/*.c))
 LLHTTP_FLAGS := $(if $(LLHTTP_SRC),-isystem /usr/share/include/llhttp)
 PKG_LIBS := $(shell pkg-config --libs $(LIB_PKGS) 2>/dev/null) \
     $(if $(LLHTTP_SRC),,$(shell pkg-config --libs libllhttp 2>/dev/null)) -lpthread -lm
