@@ -35,7 +35,8 @@ enum {
     LEASE_MS = 1000,  /* the workers' */
     ACT_MIN_MS = 150, /* between two blows */
     ACT_MAX_MS = 600,
-    PAUSE_MAX_MS = 2500, /* longer than the lease, as a rule */
+    PAUSE_MAX_MS = 2500,    /* longer than the lease, as a rule */
+    CHAOS_PATIENCE_S = 240, /* a restart waits for the disk, and others may write */
     TEXT_SIZE = 4096
 };
 
@@ -167,7 +168,7 @@ static void chaos_loses_nothing_and_does_nothing_twice(void **state)
     c.restart_us = c.next_us + CHAOS_US / 2;
     for (int i = 0; i < WORKERS; i++)
         crashtest_spawn(&c.test, &c.workers[i], NULL);
-    assert_true(crashtest_wait(NULL, 60, chaos_is_over, &c));
+    assert_true(crashtest_wait(NULL, CHAOS_PATIENCE_S, chaos_is_over, &c));
     for (int i = 0; i < WORKERS; i++)
         if (c.resume_us[i] != 0)
             resume(&c, i);
