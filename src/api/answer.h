@@ -51,6 +51,9 @@ struct answer_problem {
 };
 /* Finishes the request with it. */
 void answer_problem(struct http_request *r, const struct err *e, const struct answer_problem *p);
+/* What the client is told of an error that came from the database: of one that is not the request's
+ * own doing only what it is.  The text is for the log. */
+void answer_tell(struct http_request *r, const struct err *e, struct err *ret);
 /* Writes the members of the error into an open object: also an item of a bulk answer. */
 void answer_error_members(struct answer *a, const struct err *e, const struct answer_problem *p);
 

@@ -5,6 +5,7 @@
 #include "api/answer.h"
 
 #include "base/ids.h"
+#include "base/log.h"
 #include "http/problem.h"
 
 void answer_send(struct answer *a, struct http_request *r, int status)
@@ -55,4 +56,15 @@ void answer_problem(struct http_request *r, const struct err *e, const struct an
                                .execution_id = p->execution ? id : NULL,
                                .errors = list_mistakes(r, p->body),
                            });
+}
+
+void answer_tell(struct http_request *r, const struct err *e, struct err *ret)
+{
+    *ret = *e;
+    if (e->code != IFP_EUNAVAILABLE && e->code != IFP_ESERVER && e->code != IFP_ESCHEMA)
+        return;
+    LOG_WARN("the database failed a request", LOG_STR("request", r->id), LOG_ERR(e));
+    err_set(ret, e->code, "%s", ifp_error_text(e->code));
+    if (e->code == IFP_EUNAVAILABLE)
+        http_answer_header(r, "retry-after", "1");
 }

@@ -79,9 +79,12 @@ static void on_started(struct start *start, int err, const struct err *e)
 {
     struct item *item = CONTAINER_OF(start, struct item, start);
     struct bulk *bulk = item->bulk;
+    struct err told;
 
-    if (err)
-        (void)keep_error(item, e); /* else the arena is broken, and answer_send tells */
+    if (err) {
+        answer_tell(bulk->request, e, &told);
+        (void)keep_error(item, &told); /* else the arena is broken, and answer_send tells */
+    }
     if (--bulk->left == 0)
         answer_all(bulk);
 }

@@ -182,8 +182,9 @@ static void wait_for_end(struct starting *s)
 
 static void answer_refused(struct starting *s, const struct err *e)
 {
-    struct err told = *e;
+    struct err told;
 
+    answer_tell(s->request, e, &told);
     if (s->start.unknown)
         err_wrap(&told, "it may have been started all the same");
     if (e->code == IFP_ERATELIMITED)

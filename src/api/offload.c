@@ -12,6 +12,8 @@
  */
 #include "api/offload.h"
 
+#include "api/answer.h"
+
 #include "api/caller.h"
 #include "api/idempotency.h"
 #include "base/mem.h"
@@ -81,6 +83,8 @@ static void on_done(struct work *w)
     struct offload_call *call = CONTAINER_OF(w, struct offload_call, work);
 
     assert(call->rc <= 0 && (call->rc == 0) == (call->err.code == 0));
+    if (call->rc != 0)
+        answer_tell(call->request, &call->err, &call->err);
     if (call->replayed)
         http_answer_header(call->request, "idempotency-replayed", "true");
     if (call->done)

@@ -81,6 +81,7 @@ void runs_close(struct api_runs *r, loop_fn *closed, void *ctx)
 static void on_asked(struct pgreq *req, int err, const struct pgres *res, const struct err *e)
 {
     struct run_ask *ask = CONTAINER_OF(req, struct run_ask, req);
+    struct err told;
 
     if (err == IFP_EUNAVAILABLE && req->sent && ++ask->tries < ASK_TRIES) {
         ask->unknown = true;
@@ -88,10 +89,13 @@ static void on_asked(struct pgreq *req, int err, const struct pgres *res, const 
         return;
     }
     pgreq_release(&ask->req);
-    if (!err)
+    if (!err) {
         ask->answer(ask, res);
-    else if (!ask->failed || !ask->failed(ask, e))
-        http_answer_error(ask->request, e);
+        return;
+    }
+    answer_tell(ask->request, e, &told);
+    if (!ask->failed || !ask->failed(ask, &told))
+        http_answer_error(ask->request, &told);
 }
 
 struct run_ask *runs_ask(struct api *api, struct http_request *r, enum statement statement,

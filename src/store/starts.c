@@ -204,8 +204,12 @@ static void on_ids(struct pgreq *req, int err, const struct pgres *res, const st
     }
     s->id_tries = 0;
     if (err) {
+        struct list failed; /* a `done` may add another start */
+
+        list_init(&failed);
+        list_splice(&failed, &s->waiting);
         s->waiting_count = 0;
-        finish_all(&s->waiting, err, e, false);
+        finish_all(&failed, err, e, false);
         return;
     }
     assert(pgres_rows(res) >= 1 && pgres_rows(res) <= IDS_MAX);
