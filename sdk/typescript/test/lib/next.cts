@@ -7,6 +7,15 @@ import type { Server } from "node:http";
 Object.assign(globalThis, { AsyncLocalStorage: require("node:async_hooks").AsyncLocalStorage });
 process.env["NEXT_RUNTIME"] = "nodejs";
 
+/** Node.js 18 as Debian 12 builds it has Headers without this one, which Next.js calls. */
+if (!("getSetCookie" in Headers.prototype))
+  Object.defineProperty(Headers.prototype, "getSetCookie", {
+    value(this: Headers): string[] {
+      const all = this.get("set-cookie");
+      return all === null ? [] : [all];
+    },
+  });
+
 type Handlers = { POST(request: Request): Promise<Response> };
 
 /** The answer of an App Router route to a request. */
