@@ -27,7 +27,7 @@ void client_webhook_id_format(int64_t id, char ret[CLIENT_WEBHOOK_ID_SIZE])
 {
     char text[IFP_ID_SIZE];
 
-    assert(id > 0);
+    assert(id >= 0); /* 0: the workspace itself */
     ids_execution_format(id, text);
     snprintf(ret, CLIENT_WEBHOOK_ID_SIZE, "whk_%.13s", text + 4);
 }
