@@ -1,11 +1,18 @@
 -- Short ways for the pgTAP files: they say what a test is about, not how forty arrays are filled.
 -- Everything is in schema inferpipe_test, as the audit trigger is.
 
+-- Ids go round the shards from the first one, whatever ran here before: of equal starts the same
+-- ones come first in each run.
+create function inferpipe_test.ids_restart()
+returns int8 language sql security definer
+as $$ select setval('inferpipe._inferpipe_id_seq', 0, false) $$;
+
 -- The workspace `default` with workflow "order" 1, its lane, and a worker.
 create function inferpipe_test.setup(p_worker int8 default 99)
 returns void language plpgsql
 as $$
 begin
+  perform inferpipe_test.ids_restart();
   perform inferpipe.workflow_register(1, array['order'], array['1'], array['default'],
     array[null::int8]);
   perform inferpipe.lane_intern(1, null, 'order', null);
