@@ -130,7 +130,7 @@ static void answer_execution(struct run_ask *ask, const struct pgres *res)
     answer_text(&a, "waitingFor", pgres_text(res, 0, SHOW_WAITING));
     write_times(&a, res);
     runs_answer_cost(&a, number_at(res, SHOW_TOKENS, -1), pgres_text(res, 0, SHOW_USD));
-    runs_answer_trace(&a, ask->exec_id, pgres_text(res, 0, SHOW_TRACEPARENT),
+    runs_answer_trace(ask->runs, &a, ask->exec_id, pgres_text(res, 0, SHOW_TRACEPARENT),
                       pgres_text(res, 0, SHOW_OPTIONS));
     answer_raw(&a, "metadata", raw_at(res, SHOW_METADATA));
     answer_raw(&a, "input", pgres_bytes(res, 0, SHOW_INPUT));

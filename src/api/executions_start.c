@@ -262,9 +262,10 @@ static void on_gone(void *ctx, struct http_request *r)
     answer_info(s, STARTED); /* nobody reads it: it ends the request */
 }
 
-static void answer_result(struct http_request *r, const struct hub_end *end)
+static void answer_result(const struct starting *s, const struct hub_end *end)
 {
     static const struct slice null = { "null", 4 };
+    struct http_request *r = s->request;
     struct answer a;
 
     answer_begin(&a, &r->arena);
@@ -275,7 +276,7 @@ static void answer_result(struct http_request *r, const struct hub_end *end)
     answer_raw(&a, "data", end->output.text ? end->output : null);
     answer_int(&a, "durationMs", (end->finished_us - end->created_us) / 1000);
     runs_answer_cost(&a, end->tokens, end->usd);
-    runs_answer_trace(&a, end->exec_id, end->traceparent, NULL);
+    runs_answer_trace(s->runs, &a, end->exec_id, end->traceparent, NULL);
     answer_time(&a, "createdAt", end->created_us);
     answer_time(&a, "startedAt", end->started_us);
     answer_time(&a, "finishedAt", end->finished_us);
@@ -291,7 +292,7 @@ static void on_ended(struct hub_watch *watch, const struct hub_end *end)
     timer_stop(&s->timer);
     runs_trace_header(r, end->exec_id, end->traceparent);
     if (end->status == HUB_COMPLETED)
-        answer_result(r, end);
+        answer_result(s, end);
     else
         runs_answer_failed(r, end);
 }

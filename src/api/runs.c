@@ -174,8 +174,20 @@ void runs_trace_header(struct http_request *r, int64_t exec_id, const char *trac
     http_answer_header(r, "x-inferpipe-trace", text);
 }
 
-void runs_answer_trace(struct answer *a, int64_t exec_id, const char *traceparent,
-                       const char *options)
+/* Where people look at it (CONFIG_TRACE_URL). */
+static void add_trace_url(const struct api_runs *runs, struct answer *a, const char *trace_id)
+{
+    const char *url = config_text(runs->config, CONFIG_TRACE_URL);
+    const char *hole = strstr(url, CONFIG_TRACE_ID);
+
+    if (hole)
+        answer_text(a, "url",
+                    arena_printf(a->arena, "%.*s%s%s", (int)(hole - url), url, trace_id,
+                                 hole + strlen(CONFIG_TRACE_ID)));
+}
+
+void runs_answer_trace(const struct api_runs *runs, struct answer *a, int64_t exec_id,
+                       const char *traceparent, const char *options)
 {
     struct slice text_of = { options, options ? strlen(options) : 0 }, tags;
     struct traceparent t = traceparent_of(exec_id, traceparent);
@@ -184,6 +196,7 @@ void runs_answer_trace(struct answer *a, int64_t exec_id, const char *traceparen
     traceparent_trace_id(&t, text);
     answer_object(a, "trace");
     answer_text(a, "id", text);
+    add_trace_url(runs, a, text);
     if (options && jsonscan_find(text_of, "/tags", &tags) == 0)
         answer_raw(a, "tags", tags);
     answer_close(a);

@@ -72,9 +72,9 @@ void runs_ask_send(struct run_ask *ask);
 void runs_trace_header(struct http_request *r, int64_t exec_id, const char *traceparent);
 /* {tokens, usd} of an execution; nothing when nobody said. */
 void runs_answer_cost(struct answer *a, int64_t tokens, const char *usd);
-/* `options` as stored with it, for the tags; NULL: none. */
-void runs_answer_trace(struct answer *a, int64_t exec_id, const char *traceparent,
-                       const char *options);
+/* {id, url, tags}.  `options` as stored with it, for the tags; NULL: none. */
+void runs_answer_trace(const struct api_runs *runs, struct answer *a, int64_t exec_id,
+                       const char *traceparent, const char *options);
 /* Finishes with the error that the execution ended with. */
 void runs_answer_failed(struct http_request *r, const struct hub_end *end);
 /* 404 for what is not an execution of the caller's. */

@@ -352,8 +352,12 @@ int config_load_env(struct config *c, struct err *e)
 int config_check(const struct config *c, struct err *e)
 {
     const char *format = config_text(c, CONFIG_LOG_FORMAT);
+    const char *trace_url = config_text(c, CONFIG_TRACE_URL);
     enum log_level level;
 
+    if (*trace_url && !strstr(trace_url, CONFIG_TRACE_ID))
+        return err_set(e, IFP_EINVALID, "trace-url: \"%s\": must have " CONFIG_TRACE_ID " in it",
+                       trace_url);
     if (config_int(c, CONFIG_TICK) > config_int(c, CONFIG_LEASE) / 4)
         return err_set(e, IFP_EINVALID, "tick: %s is more than a quarter of the lease, %s",
                        c->values[CONFIG_TICK].text, c->values[CONFIG_LEASE].text);

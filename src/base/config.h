@@ -45,6 +45,8 @@ struct config_option {
     const char *doc;
 };
 
+#define CONFIG_TRACE_ID "{traceId}" /* in CONFIG_TRACE_URL: the place of the trace's id */
+
 enum config_source { CONFIG_FROM_DEFAULT, CONFIG_FROM_FILE, CONFIG_FROM_ENV, CONFIG_FROM_FLAG };
 
 struct config {

@@ -76,6 +76,8 @@
       "the server also runs executions")                                                           \
     X(PUBLIC_DOCS, "public-docs", "INFERPIPE_PUBLIC_DOCS", CONFIG_BOOL, "off", 0, 1,               \
       "/docs and /openapi.json without a key")                                                     \
+    X(TRACE_URL, "trace-url", "INFERPIPE_TRACE_URL", CONFIG_TEXT, "", 0, 2048,                     \
+      "where people look at traces, with {traceId} in it")                                         \
     X(PUBLIC_URL, "public-url", "INFERPIPE_PUBLIC_URL", CONFIG_TEXT, "", 0, 2048,                  \
       "how clients reach the server, for links; empty: relative links")                            \
     X(SECRET_KEY, "secret-key", "INFERPIPE_SECRET_KEY", CONFIG_SECRET, "", 0, 512,                 \

@@ -56,6 +56,25 @@ static void health_says_that_it_lives(void **state)
     httptest_stop(&s);
 }
 
+static void results_name_where_their_trace_is_looked_at(void **state)
+{
+    static const char *const args[] = { "--trace-url", "https://traces.test/t/{traceId}?x=1",
+                                        NULL };
+    struct httptest_server s;
+    struct httptest_answer a;
+    char want[128];
+
+    (void)state;
+    httptest_serve(&t, &s, "examples/samples", args);
+    httptest_request(&t, s.port, "POST", "/v1/workflows/test-echo/executions",
+                     "content-type: application/json\r\n", "{\"mode\":\"sync\",\"input\":1}", &a);
+    snprintf(want, sizeof(want), "\"https://traces.test/t/%s?x=1\"",
+             httptest_header(&a, "x-inferpipe-trace"));
+    httptest_expect(&a, 200, "/trace/url", want);
+    httptest_release(&a);
+    httptest_stop(&s);
+}
+
 static void what_is_not_there_is_said_in_the_error_object(void **state)
 {
     struct httptest_server s;
@@ -250,6 +269,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_SERVER(health_says_that_it_lives),
+        WITH_SERVER(results_name_where_their_trace_is_looked_at),
         WITH_SERVER(what_is_not_there_is_said_in_the_error_object),
         WITH_SERVER(ready_needs_the_engine_unless_it_is_off),
         WITH_SERVER(a_schema_that_does_not_fit_is_not_ready),

@@ -341,6 +341,7 @@ static void rules_between_options_are_checked(void **state)
         { CONFIG_PAYLOAD_MAX, "32768", "32767", "4MiB" },
         { CONFIG_LOG_LEVEL, "off", "loud", "info" },
         { CONFIG_LOG_FORMAT, "json", "xml", "logfmt" },
+        { CONFIG_TRACE_URL, "https://traces/{traceId}", "https://traces/", "" },
     };
     struct fixture *f = *state;
 
