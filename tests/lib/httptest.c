@@ -524,7 +524,7 @@ void httptest_request(const struct httptest *t, int port, const char *method, co
 
 const char *httptest_header(const struct httptest_answer *a, const char *name)
 {
-    static char value[1024];
+    static _Thread_local char value[1024]; /* chaos asks from several threads */
     size_t len = strlen(name);
 
     for (const char *line = strstr(a->head, "\r\n"); line; line = strstr(line + 2, "\r\n")) {
@@ -542,7 +542,7 @@ const char *httptest_header(const struct httptest_answer *a, const char *name)
 
 const char *httptest_json(const struct httptest_answer *a, const char *pointer)
 {
-    static char value[TEXT_SIZE];
+    static _Thread_local char value[TEXT_SIZE];
     struct slice found, all = { a->body, a->len };
     struct err e;
 
