@@ -207,14 +207,20 @@ int cmd_webhook_list(struct cli *c, struct err *e)
     return rc;
 }
 
+/* The webhook that the first argument names, and a client to ask about it. */
+static int open_named(const struct cli *c, struct client *ret, int64_t *ret_id, struct err *e)
+{
+    int rc = read_id(c, ret_id, e);
+
+    return rc == 0 ? cmd_client_ready(c, ret, e) : rc;
+}
+
 int cmd_webhook_get(struct cli *c, struct err *e)
 {
     struct client client;
     int64_t id;
-    int rc = read_id(c, &id, e);
+    int rc = open_named(c, &client, &id, e);
 
-    if (rc == 0)
-        rc = cmd_client_ready(c, &client, e);
     if (rc != 0)
         return rc;
     rc = print_one(c, &client, id, e);
@@ -295,10 +301,8 @@ int cmd_webhook_delete(struct cli *c, struct err *e)
 {
     struct client client;
     int64_t id;
-    int rc = read_id(c, &id, e);
+    int rc = open_named(c, &client, &id, e);
 
-    if (rc == 0)
-        rc = cmd_client_ready(c, &client, e);
     if (rc != 0)
         return rc;
     rc = client_webhook_delete(&client, id, e);
@@ -312,10 +316,8 @@ int cmd_webhook_test(struct cli *c, struct err *e)
 {
     struct client client;
     int64_t id, delivery;
-    int rc = read_id(c, &id, e);
+    int rc = open_named(c, &client, &id, e);
 
-    if (rc == 0)
-        rc = cmd_client_ready(c, &client, e);
     if (rc != 0)
         return rc;
     rc = client_webhook_ping(&client, id, &delivery, e);

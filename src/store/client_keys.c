@@ -95,6 +95,19 @@ static int take_id(const char *id, char prefix[APIKEY_PREFIX_SIZE], struct err *
                    APIKEY_PREFIX_LEN);
 }
 
+/* The arguments of a statement about one key: the workspace and its prefix. */
+static int begin_key(struct client *c, const char *id, struct pgargs *args, struct err *e)
+{
+    char prefix[APIKEY_PREFIX_SIZE];
+    int rc = take_id(id, prefix, e);
+
+    if (rc == 0)
+        rc = client_begin(c, args, e);
+    if (rc == 0)
+        pgargs_text(args, prefix);
+    return rc;
+}
+
 /* The text of a new key, or the one given (which may be `ret`); its prefix and hash as
  * arguments. */
 static int add_text(struct pgargs *args, const char *given, char ret[APIKEY_SIZE], struct err *e)
@@ -177,30 +190,20 @@ int client_key_get(struct client *c, const char *id, client_key_fn *each, void *
 int client_key_revoke(struct client *c, const char *id, client_key_fn *each, void *ctx,
                       struct err *e)
 {
-    char prefix[APIKEY_PREFIX_SIZE];
     struct pgargs args;
-    int rc = take_id(id, prefix, e);
+    int rc = begin_key(c, id, &args, e);
 
-    if (rc == 0)
-        rc = client_begin(c, &args, e);
-    if (rc != 0)
-        return rc;
-    pgargs_text(&args, prefix);
-    return run_keys(c, STATEMENT_KEY_REVOKE, &args, each, ctx, e);
+    return rc != 0 ? rc : run_keys(c, STATEMENT_KEY_REVOKE, &args, each, ctx, e);
 }
 
 int client_key_rotate(struct client *c, const char *id, int64_t overlap_ms, char ret[APIKEY_SIZE],
                       client_key_fn *each, void *ctx, struct err *e)
 {
-    char prefix[APIKEY_PREFIX_SIZE];
     struct pgargs args;
-    int rc = take_id(id, prefix, e);
+    int rc = begin_key(c, id, &args, e);
 
-    if (rc == 0)
-        rc = client_begin(c, &args, e);
     if (rc != 0)
         return rc;
-    pgargs_text(&args, prefix);
     rc = add_text(&args, NULL, ret, e);
     if (rc != 0) {
         pgargs_release(&args);
